@@ -1,0 +1,49 @@
+# make install | demo | test | lint | types | proto | verify — see CONTRIBUTING.md
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# uv reads the system's certificate store only when told to.
+export UV_SYSTEM_CERTS = 1
+# Compiling bytecode into a read-only checkout is nobody's wish.
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: install demo test test-fast lint types proto verify clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml requirements/dev.txt requirements/uv.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Holdfast needs Python 3.11 or newer; run: make PYTHON=python3.12 install")'
+	$(PYTHON) -m venv $(VENV)
+	@# uv is several times faster; pip does the same where uv cannot reach the index.
+	($(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt \
+	  && $(BIN)/uv pip sync -q --python $(BIN)/python requirements/dev.txt) \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install
+	@$(BIN)/python -m demo
+
+test: install
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests
+
+test-fast: install
+	$(BIN)/python -m pytest -q tests/unit
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+proto: install
+	$(BIN)/python proto/generate.py
+
+verify: lint types
+	$(BIN)/python proto/generate.py --check
+	$(MAKE) test
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,1 @@
+"""Generated from proto/holdfast/v1. Never edit; run `make proto`."""

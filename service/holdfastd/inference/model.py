@@ -1,0 +1,93 @@
+"""What names, types and rows imply, as frozen values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from holdfastd.catalog.model import OnDelete, Operator
+from holdfastd.evidence.model import RowCount
+from holdfastd.names import ColumnSet, relationship_id
+
+
+class Tier(StrEnum):
+    """What Holdfast does with a relationship unless told otherwise."""
+
+    DECLARED = "DECLARED"
+    PLAN = "PLAN"
+    REVIEW = "REVIEW"
+
+
+class Risk(StrEnum):
+    """How likely a relationship is to lose rows."""
+
+    UNRATED = "UNRATED"
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One observation that speaks for or against a relationship."""
+
+    #: Stable name of the rule.
+    rule: str
+    #: The observation in words.
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An inferred relationship: never a declared one."""
+
+    referencing: ColumnSet
+    referenced: ColumnSet
+    #: Probability that it is meant, 0 to 1.
+    confidence: float
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def id(self) -> str:
+        """The id of the relationship."""
+        return relationship_id(self.referencing, self.referenced)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """A suggested ON DELETE and why, in one sentence."""
+
+    on_delete: OnDelete
+    rationale: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relationship:
+    """Columns that point, or should point, at a unique key: declared or inferred, counted and advised."""
+
+    referencing: ColumnSet
+    referenced: ColumnSet
+    declared: bool
+    validated: bool
+    enforced: bool
+    #: Name of the declaring constraint; empty when undeclared.
+    constraint_name: str
+    declared_on_delete: OnDelete | None
+    #: At least one referencing column accepts NULL.
+    nullable: bool
+    confidence: float
+    tier: Tier
+    evidence: tuple[Evidence, ...]
+    orphan_rows: RowCount
+    risk: Risk
+    suggested_on_delete: OnDelete
+    rationale: str
+    #: A usable index serves the referencing columns.
+    indexed: bool
+    #: Why PostgreSQL could not enforce it as it stands; empty when it could.
+    obstacle: str
+    #: The operator per column pair; empty when there is an obstacle.
+    operators: tuple[Operator, ...]
+
+    @property
+    def id(self) -> str:
+        """Stable within a database."""
+        return relationship_id(self.referencing, self.referenced)
