@@ -108,5 +108,5 @@ class Cancelled(HoldfastError):
         super().__init__(message, reason=Reason.CANCELLED)
 
 
-class LeaseLost(Exception):  # noqa: N818 (a fact about the world, never shown to a caller)
+class LeaseLost(Exception):
     """Another replica took the job over: stop at once, write nothing more."""

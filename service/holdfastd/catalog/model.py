@@ -66,6 +66,8 @@ class Column:
     identity: str = ""
     #: Collation (schema, name); None for types without one.
     collation: tuple[str, str] | None = None
+    #: False for a collation under which unequal bytes may be equal text.
+    is_deterministic: bool = True
     comment: str = ""
 
 

@@ -145,25 +145,39 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expansion:
+    """One foreign key that a deletion follows: its dependents are backed up, then looked at again."""
+
+    #: Lock dependents and write their images to the backup. Parameter: batch.
+    back_up: str
+    #: Take dependents out of the backup that let go while we waited for them. Parameter: batch.
+    recheck: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CleanUpRecipe:
-    """The statements of one batch of a cleanup, run in this order in one transaction. See plan/recipe.py for their parameters."""
+    """The statements of one batch of a cleanup, run in this order in one transaction. plan/recipe.py tells how they fit together."""
 
     #: Tables that the batch may take rows from: the referencing table first, then those that cascades reach.
     tables: tuple[TableName, ...]
-    #: Read-only: does the window of blocks hold an orphan row? Parameters: first block, block after the last.
+    #: Count all orphan rows.
+    count: str
+    #: Does the window of blocks hold an orphan row? Parameters: first tid, tid after the last, both as text.
     probe: str
     #: Lock the referenced table against writers that would bring a referenced row late.
     lock: str
-    #: Lock orphan rows of the window and write their images to the backup.
+    #: Lock orphan rows of the window and write their images to the backup. Parameters: batch, first tid, tid after the last, limit.
     back_up: str
-    #: Take rows out of the backup that were repaired while we waited for them.
+    #: Take rows out of the backup that were repaired while we waited for them. Parameter: batch.
     recheck: str
-    #: Follow cascades: (back up dependents, take repaired ones out again) per foreign key; repeated until nothing is added.
-    expand: tuple[tuple[str, str], ...]
-    #: Delete or change the rows of the backup.
+    #: Repeated until nothing is added.
+    expansions: tuple[Expansion, ...]
+    #: Delete or change the orphan rows of the backup; cascades take the dependents. Parameter: batch.
     change: str
-    #: Count rows of the batch that are still there though they should be gone; must be 0.
-    remaining: str
+    #: Put the rows of one batch back; returns how many. Parameter: batch.
+    restore: str
+    #: Queries that return one text per reason why putting rows back would not be exact. Parameter: plan id.
+    restore_checks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,198 @@
+"""One method per rpc: in come plain arguments, out comes the response message; a failure is a HoldfastError."""
+
+import uuid
+from collections.abc import Sequence
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from grpc.aio import AioRpcError, UnaryUnaryMultiCallable
+
+from holdfast.channel import metadata
+from holdfast.errors import HoldfastError
+from holdfast.v1 import audit_log_service_pb2 as log_pb
+from holdfast.v1 import audit_service_pb2 as audit_pb
+from holdfast.v1 import database_service_pb2 as database_pb
+from holdfast.v1 import job_service_pb2 as job_pb
+from holdfast.v1 import migration_service_pb2 as migration_pb
+from holdfast.v1 import plan_service_pb2 as plan_pb
+from holdfast.v1.audit_log_service_pb2_grpc import AuditLogServiceStub
+from holdfast.v1.audit_service_pb2_grpc import AuditServiceStub
+from holdfast.v1.core_pb2 import JOB_KIND_UNSPECIFIED, SEVERITY_UNSPECIFIED, JobKind, Severity
+from holdfast.v1.database_service_pb2_grpc import DatabaseServiceStub
+from holdfast.v1.job_service_pb2_grpc import JobServiceStub
+from holdfast.v1.migration_service_pb2_grpc import MigrationServiceStub
+from holdfast.v1.plan_service_pb2_grpc import PlanServiceStub
+
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+
+
+class Calls:
+    """The unary calls of all services. Starts without a request_id get one, so that retries start nothing twice."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, server: str, principal: str, timeout: float) -> None:
+        """Take an open channel, the words to say who is calling, and the deadline of every call in seconds."""
+        self._server = server
+        self._principal = principal
+        self._timeout = timeout
+        self._databases = DatabaseServiceStub(channel)
+        self._audits = AuditServiceStub(channel)
+        self._plans = PlanServiceStub(channel)
+        self._migrations = MigrationServiceStub(channel)
+        self._jobs = JobServiceStub(channel)
+        self._log = AuditLogServiceStub(channel)
+
+    async def add_database(self, name: str, dsn: database_pb.DsnSource) -> database_pb.AddDatabaseResponse:
+        """Register a database after connecting to it once; repeating the same request succeeds."""
+        return await self._call(self._databases.AddDatabase, database_pb.AddDatabaseRequest(name=name, dsn=dsn))
+
+    async def get_database(self, name: str) -> database_pb.GetDatabaseResponse:
+        """Return one database."""
+        return await self._call(self._databases.GetDatabase, database_pb.GetDatabaseRequest(name=name))
+
+    async def list_databases(self, *, page_size: int = 0, page_token: str = "") -> database_pb.ListDatabasesResponse:
+        """List databases by name."""
+        request = database_pb.ListDatabasesRequest(page_size=page_size, page_token=page_token)
+        return await self._call(self._databases.ListDatabases, request)
+
+    async def update_database(self, name: str, dsn: database_pb.DsnSource, *, etag: str = "") -> database_pb.UpdateDatabaseResponse:
+        """Replace the DSN; with an etag, only if nobody else did since."""
+        request = database_pb.UpdateDatabaseRequest(name=name, dsn=dsn, etag=etag)
+        return await self._call(self._databases.UpdateDatabase, request)
+
+    async def remove_database(self, name: str) -> database_pb.RemoveDatabaseResponse:
+        """Forget a database with its audits and plans."""
+        return await self._call(self._databases.RemoveDatabase, database_pb.RemoveDatabaseRequest(name=name))
+
+    async def check_database(self, name: str) -> database_pb.CheckDatabaseResponse:
+        """Connect and report what an audit and an application would need."""
+        return await self._call(self._databases.CheckDatabase, database_pb.CheckDatabaseRequest(name=name))
+
+    async def start_audit(self, database: str, *, request_id: str = "") -> audit_pb.StartAuditResponse:
+        """Start an audit and return at once; `Holdfast.audit` also follows it."""
+        request = audit_pb.StartAuditRequest(database=database, request_id=request_id or new_id())
+        return await self._call(self._audits.StartAudit, request)
+
+    async def get_audit(self, audit_id: str) -> audit_pb.GetAuditResponse:
+        """Return one audit with its summary."""
+        return await self._call(self._audits.GetAudit, audit_pb.GetAuditRequest(id=audit_id))
+
+    async def list_audits(self, *, database: str = "", page_size: int = 0, page_token: str = "") -> audit_pb.ListAuditsResponse:
+        """List audits, newest first."""
+        request = audit_pb.ListAuditsRequest(database=database, page_size=page_size, page_token=page_token)
+        return await self._call(self._audits.ListAudits, request)
+
+    async def list_relationships(
+        self, database: str, *, audit_id: str = "", page_size: int = 0, page_token: str = ""
+    ) -> audit_pb.ListRelationshipsResponse:
+        """List the relationships of an audit; without an id, of the latest."""
+        request = audit_pb.ListRelationshipsRequest(database=database, audit_id=audit_id, page_size=page_size, page_token=page_token)
+        return await self._call(self._audits.ListRelationships, request)
+
+    async def list_findings(
+        self,
+        database: str,
+        *,
+        audit_id: str = "",
+        minimum_severity: Severity.ValueType = SEVERITY_UNSPECIFIED,
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> audit_pb.ListFindingsResponse:
+        """List the findings of an audit, the worst first; without an id, of the latest."""
+        request = audit_pb.ListFindingsRequest(
+            database=database,
+            audit_id=audit_id,
+            minimum_severity=minimum_severity,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        return await self._call(self._audits.ListFindings, request)
+
+    async def sample_orphans(
+        self, database: str, relationship_id: str, *, limit: int = 0, columns: Sequence[str] = ()
+    ) -> audit_pb.SampleOrphansResponse:
+        """Read some orphan rows from the target now: their keys, and the columns asked for."""
+        request = audit_pb.SampleOrphansRequest(database=database, relationship_id=relationship_id, limit=limit, columns=columns)
+        return await self._call(self._audits.SampleOrphans, request)
+
+    async def create_plan(
+        self, database: str, *, audit_id: str = "", policy: plan_pb.Policy | None = None, request_id: str = ""
+    ) -> plan_pb.CreatePlanResponse:
+        """Make a plan from an audit; without an id, from the latest."""
+        request = plan_pb.CreatePlanRequest(database=database, audit_id=audit_id, policy=policy, request_id=request_id or new_id())
+        return await self._call(self._plans.CreatePlan, request)
+
+    async def get_plan(self, plan_id: str) -> plan_pb.GetPlanResponse:
+        """Return one plan."""
+        return await self._call(self._plans.GetPlan, plan_pb.GetPlanRequest(id=plan_id))
+
+    async def list_plans(self, *, database: str = "", page_size: int = 0, page_token: str = "") -> plan_pb.ListPlansResponse:
+        """List plans, newest first, without their steps."""
+        request = plan_pb.ListPlansRequest(database=database, page_size=page_size, page_token=page_token)
+        return await self._call(self._plans.ListPlans, request)
+
+    async def approve_plan(self, plan_id: str, *, fingerprint: str = "") -> plan_pb.ApprovePlanResponse:
+        """Allow a plan to be applied; approving an approved plan succeeds."""
+        return await self._call(self._plans.ApprovePlan, plan_pb.ApprovePlanRequest(id=plan_id, fingerprint=fingerprint))
+
+    async def reject_plan(self, plan_id: str) -> plan_pb.RejectPlanResponse:
+        """Forbid a plan to be applied; rejecting a rejected plan succeeds."""
+        return await self._call(self._plans.RejectPlan, plan_pb.RejectPlanRequest(id=plan_id))
+
+    async def render_plan(
+        self, plan_id: str, kind: plan_pb.ScriptKind.ValueType = plan_pb.SCRIPT_KIND_FORWARD
+    ) -> plan_pb.RenderPlanResponse:
+        """Render a script for `psql -v ON_ERROR_STOP=1` that does what the service does."""
+        return await self._call(self._plans.RenderPlan, plan_pb.RenderPlanRequest(id=plan_id, kind=kind))
+
+    async def start_application(self, plan_id: str, *, request_id: str = "") -> migration_pb.ApplyPlanResponse:
+        """Start applying an approved plan and return at once; `Holdfast.apply` also follows it."""
+        request = migration_pb.ApplyPlanRequest(plan_id=plan_id, request_id=request_id or new_id())
+        return await self._call(self._migrations.ApplyPlan, request)
+
+    async def start_rollback(self, job_id: str, *, request_id: str = "") -> migration_pb.RollBackResponse:
+        """Start undoing an application and return at once; `Holdfast.roll_back` also follows it."""
+        request = migration_pb.RollBackRequest(job_id=job_id, request_id=request_id or new_id())
+        return await self._call(self._migrations.RollBack, request)
+
+    async def get_job(self, job_id: str) -> job_pb.GetJobResponse:
+        """Return one job."""
+        return await self._call(self._jobs.GetJob, job_pb.GetJobRequest(id=job_id))
+
+    async def list_jobs(
+        self,
+        *,
+        database: str = "",
+        kind: JobKind.ValueType = JOB_KIND_UNSPECIFIED,
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> job_pb.ListJobsResponse:
+        """List jobs, newest first."""
+        request = job_pb.ListJobsRequest(database=database, kind=kind, page_size=page_size, page_token=page_token)
+        return await self._call(self._jobs.ListJobs, request)
+
+    async def cancel_job(self, job_id: str) -> job_pb.CancelJobResponse:
+        """Ask a job to stop at the next safe point; what was done stays done."""
+        return await self._call(self._jobs.CancelJob, job_pb.CancelJobRequest(id=job_id))
+
+    async def list_entries(self, *, database: str = "", page_size: int = 0, page_token: str = "") -> log_pb.ListEntriesResponse:
+        """List the entries of the audit log, newest first."""
+        request = log_pb.ListEntriesRequest(database=database, page_size=page_size, page_token=page_token)
+        return await self._call(self._log.ListEntries, request)
+
+    async def verify_entries(self) -> log_pb.VerifyEntriesResponse:
+        """Recompute the hashes of the whole audit log."""
+        return await self._call(self._log.VerifyEntries, log_pb.VerifyEntriesRequest())
+
+    async def _call(self, method: UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
+        request_id = new_id()
+        try:
+            return await method(request, metadata=metadata(self._principal, request_id), timeout=self._timeout)
+        except AioRpcError as error:
+            raise HoldfastError.from_rpc(error, server=self._server, request_id=request_id) from error
+
+
+def new_id() -> str:
+    """Return a fresh id for a request."""
+    return str(uuid.uuid4())

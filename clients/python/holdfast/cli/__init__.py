@@ -1,0 +1,1 @@
+"""The `holdfast` command: arguments in, one response message out, as tables, JSON or YAML."""

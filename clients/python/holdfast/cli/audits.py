@@ -1,0 +1,107 @@
+"""`holdfast audit`, `audits`, `relationships`, `findings`, `orphans`: examining a database and reading what was found."""
+
+import functools
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from holdfast.cli.arguments import Detach, Name, OfDatabase
+from holdfast.cli.failures import ExitCode
+from holdfast.cli.following import follow
+from holdfast.cli.resolve import resolve_one
+from holdfast.cli.session import Session, command
+from holdfast.errors import HoldfastError
+from holdfast.pages import every_page
+from holdfast.v1.core_pb2 import JOB_STATE_SUCCEEDED, SEVERITY_UNSPECIFIED, Severity
+
+
+class SeverityName(StrEnum):
+    """How bad."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+    @property
+    def value_in_proto(self) -> Severity.ValueType:
+        """The same in the contract."""
+        return Severity.Value(f"SEVERITY_{self.name}")
+
+
+app = typer.Typer(name="audits", help="List and show audits.", no_args_is_help=True)
+commands = typer.Typer()
+
+AuditId = Annotated[str, typer.Argument(metavar="AUDIT", help="Id of an audit.")]
+FailOn = Annotated[SeverityName | None, typer.Option("--fail-on", help="End with 1 when something at least this bad is found.")]
+AtLeast = Annotated[SeverityName | None, typer.Option("--severity", help="Only findings at least this bad; end with 1 when there are any.")]
+RelationshipName = Annotated[
+    str, typer.Argument(metavar="RELATIONSHIP", help="An id, or table.column when that is unambiguous.", show_default=False)
+]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="At most so many rows.")]
+Columns = Annotated[list[str], typer.Option("--column", metavar="C", help="Show this column, too; may be repeated.", show_default=False)]
+
+
+@command(commands, "audit", example="holdfast audit shop --fail-on error")
+async def audit(session: Session, name: Name, detach: Detach = False, fail_on: FailOn = None) -> ExitCode:
+    """Find undeclared foreign keys and count orphan rows; only read."""
+    if detach:
+        started = await session.client.start_audit(name)
+        session.show(started)
+        session.tell(f"Next: holdfast watch {started.job.id}")
+        return ExitCode.FINE
+    job = await follow(session, session.client.audit(name))
+    session.show(await session.client.get_audit(job.audit_id))
+    if job.state != JOB_STATE_SUCCEEDED:
+        raise HoldfastError.from_job(job)
+    session.tell(f"Next: holdfast relationships {name} · holdfast findings {name} · holdfast plan {name}")
+    if fail_on is None:
+        return ExitCode.FINE
+    worst = await session.client.list_findings(name, audit_id=job.audit_id, minimum_severity=fail_on.value_in_proto, page_size=1)
+    return ExitCode.FINDINGS if worst.findings else ExitCode.FINE
+
+
+@command(app, "list", example="holdfast audits list --database shop")
+async def list_(session: Session, database: OfDatabase = "") -> None:
+    """List audits, newest first."""
+    session.show(await every_page(functools.partial(session.client.list_audits, database=database)))
+
+
+@command(app, "show", example="holdfast audits show AUDIT")
+async def show(session: Session, audit_id: AuditId) -> None:
+    """Show one audit with its summary."""
+    session.show(await session.client.get_audit(audit_id))
+
+
+@command(commands, "relationships", example="holdfast relationships shop")
+async def relationships(session: Session, name: Name) -> None:
+    """List the relationships that the latest audit found.
+
+    Declared or not, with the orphan rows of each and the ON DELETE that Holdfast suggests.
+    """
+    session.show(await every_page(functools.partial(session.client.list_relationships, name)))
+
+
+@command(commands, "findings", example="holdfast findings shop --severity error")
+async def findings(session: Session, name: Name, severity: AtLeast = None) -> ExitCode:
+    """List the findings of the latest audit, the worst first."""
+    minimum = severity.value_in_proto if severity else SEVERITY_UNSPECIFIED
+    found = await every_page(functools.partial(session.client.list_findings, name, minimum_severity=minimum))
+    session.show(found)
+    return ExitCode.FINDINGS if severity and found.findings else ExitCode.FINE
+
+
+@command(commands, "orphans", example="holdfast orphans shop reports.station_id --column status")
+async def orphans(
+    session: Session,
+    name: Name,
+    relationship: RelationshipName,
+    limit: Limit = 20,
+    column: Columns = [],  # noqa: B006
+) -> None:
+    """Show orphan rows of a relationship.
+
+    Read from the database now: their keys, and the columns asked for.
+    """
+    relationship_id = await resolve_one(session.client, name, relationship)
+    session.show(await session.client.sample_orphans(name, relationship_id, limit=limit, columns=column))

@@ -1,0 +1,75 @@
+"""`holdfast databases …`: registering the databases that Holdfast looks after."""
+
+from pathlib import Path
+
+import typer
+
+from holdfast.cli.arguments import Dsn, DsnEnv, DsnFile, Name
+from holdfast.cli.failures import ExitCode, InputError
+from holdfast.cli.session import Session, command
+from holdfast.pages import every_page
+from holdfast.v1.database_service_pb2 import CHECK_STATE_BLOCKS_AUDIT, DsnSource
+
+app = typer.Typer(name="databases", help="Register, list and check databases.", no_args_is_help=True)
+
+
+@command(app, "add", example="holdfast databases add shop --dsn-env SHOP_DSN")
+async def add(session: Session, name: Name, dsn_env: DsnEnv = "", dsn_file: DsnFile = "", dsn: Dsn = "") -> None:
+    """Register a database after connecting to it once.
+
+    Give exactly one of --dsn-env, --dsn-file and --dsn.
+    """
+    session.show(await session.client.add_database(name, dsn_source(env=dsn_env, file=dsn_file, inline=dsn)))
+    session.tell(f"Next: holdfast audit {name}")
+
+
+@command(app, "list", example="holdfast databases list")
+async def list_(session: Session) -> None:
+    """List the registered databases."""
+    session.show(await every_page(session.client.list_databases))
+
+
+@command(app, "show", example="holdfast databases show shop")
+async def show(session: Session, name: Name) -> None:
+    """Show one database."""
+    session.show(await session.client.get_database(name))
+
+
+@command(app, "update", example="holdfast databases update shop --dsn-file /run/secrets/shop_dsn")
+async def update(session: Session, name: Name, dsn_env: DsnEnv = "", dsn_file: DsnFile = "", dsn: Dsn = "") -> None:
+    """Replace the DSN; it must lead to the same database.
+
+    Give exactly one of --dsn-env, --dsn-file and --dsn.
+    """
+    session.show(await session.client.update_database(name, dsn_source(env=dsn_env, file=dsn_file, inline=dsn)))
+
+
+@command(app, "remove", example="holdfast databases remove shop")
+async def remove(session: Session, name: Name) -> None:
+    """Forget a database with its audits and plans.
+
+    The audit log stays, and so does schema holdfast in the database.
+    """
+    session.show(await session.client.remove_database(name))
+
+
+@command(app, "check", example="holdfast databases check shop")
+async def check(session: Session, name: Name) -> ExitCode:
+    """Report what an audit and an application would need.
+
+    Connects to the database. Ends with 2 when audits are blocked.
+    """
+    response = await session.client.check_database(name)
+    session.show(response)
+    blocked = any(check.state == CHECK_STATE_BLOCKS_AUDIT for check in response.checks)
+    return ExitCode.ERROR if blocked else ExitCode.FINE
+
+
+def dsn_source(*, env: str, file: str, inline: str) -> DsnSource:
+    """Return the one source that was given."""
+    if sum(map(bool, (env, file, inline))) != 1:
+        raise InputError("Say where the DSN comes from: give exactly one of --dsn-env, --dsn-file and --dsn.")
+    if env:
+        return DsnSource(env=env)
+    # The service has another working directory than we have.
+    return DsnSource(file=str(Path(file).absolute())) if file else DsnSource(inline=inline)

@@ -1,0 +1,34 @@
+"""`holdfast apply`, `rollback`: doing it, and undoing it exactly."""
+
+import typer
+
+from holdfast.cli.arguments import Detach, JobId, PlanId
+from holdfast.cli.following import follow, show_end
+from holdfast.cli.session import Session, command
+
+commands = typer.Typer()
+
+
+@command(commands, "apply", example="holdfast apply PLAN")
+async def apply(session: Session, plan_id: PlanId, detach: Detach = False) -> None:
+    """Apply an approved plan while the application keeps writing.
+
+    Ends with 3 when the database changed since the plan was made.
+    """
+    if detach:
+        started = await session.client.start_application(plan_id)
+        session.show(started)
+        session.tell(f"Next: holdfast watch {started.job.id}")
+        return
+    job = await follow(session, session.client.apply(plan_id))
+    await show_end(session, job)
+    session.tell(f"To undo it exactly: holdfast rollback {job.id}")
+
+
+@command(commands, "rollback", example="holdfast rollback JOB")
+async def rollback(session: Session, job_id: JobId) -> None:
+    """Undo an application exactly.
+
+    Drops what it added, restores every row and value. JOB is the application.
+    """
+    await show_end(session, await follow(session, session.client.roll_back(job_id)))

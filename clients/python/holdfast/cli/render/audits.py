@@ -1,0 +1,92 @@
+"""Audits, relationships, findings and orphan rows as tables."""
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from holdfast.cli.render.shapes import facts, listing, or_nothing
+from holdfast.cli.render.words import NOTHING, clean, lasted, minute, moment, number, relationship, rows, state, word
+from holdfast.v1.audit_service_pb2 import Audit, AuditState, SampleOrphansResponse
+from holdfast.v1.core_pb2 import Finding, OnDelete, Relationship, RelationshipState, Risk, Severity
+
+
+def one(audit: Audit) -> RenderableType:
+    """Return one audit with its summary."""
+    head = facts(
+        (
+            ("audit", Text(clean(audit.id), style="bold")),
+            ("database", clean(audit.database)),
+            ("state", state(AuditState, audit.state)),
+            ("started", moment(audit.create_time)),
+            ("took", lasted(audit.create_time, audit.end_time)),
+        )
+    )
+    if not audit.HasField("summary"):
+        return head
+    summary = audit.summary
+    table = listing("Found", "Count", numbers=("Count",))
+    for name, value, is_bad in (
+        ("tables", summary.tables, False),
+        ("relationships", summary.relationships, False),
+        ("  undeclared", summary.undeclared_relationships, True),
+        ("  not validated", summary.not_validated_keys, True),
+        ("  without an index", summary.missing_indexes, True),
+        ("  not auditable", summary.not_auditable, True),
+        ("orphan rows", summary.orphan_rows, True),
+        ("findings", summary.findings, False),
+    ):
+        table.add_row(name, Text(number(value), style="bold red" if is_bad and value else ""))
+    return Group(head, "", table)
+
+
+def many(audits: Iterable[Audit]) -> RenderableType:
+    """Return a list of audits."""
+    table = listing("Audit", "Database", "State", "Started", "Orphans", numbers=("Orphans",), narrow=("Audit", "State", "Started"))
+    for audit in audits:
+        table.add_row(
+            clean(audit.id),
+            clean(audit.database),
+            state(AuditState, audit.state),
+            minute(audit.create_time),
+            number(audit.summary.orphan_rows) if audit.HasField("summary") else NOTHING,
+        )
+    return or_nothing(table, "There is no audit yet; `holdfast audit NAME` makes one.")
+
+
+def relationships(found: Iterable[Relationship]) -> RenderableType:
+    """Return a list of relationships."""
+    table = listing(
+        "Relationship", "State", "ON DELETE", "Conf.", "Orphans", "Risk", numbers=("Conf.", "Orphans"), narrow=("ON DELETE", "Risk")
+    )
+    for item in found:
+        table.add_row(
+            relationship(item.id),
+            state(RelationshipState, item.state),
+            word(OnDelete, item.suggested_on_delete),
+            f"{item.confidence:.2f}",
+            rows(item.orphan_rows),
+            state(Risk, item.risk),
+        )
+    return or_nothing(table, "No relationship was found.")
+
+
+def findings(found: Iterable[Finding]) -> RenderableType:
+    """Return a list of findings: what, so what, do what."""
+    table = listing("Severity", "Finding", narrow=("Severity",))
+    for finding in found:
+        sentences = Text(clean(finding.message))
+        sentences.append(f"\n{clean(finding.consequence)}" if finding.consequence else "", style="dim")
+        sentences.append(f"\n→ {clean(finding.cure)}" if finding.cure else "", style="cyan")
+        table.add_row(state(Severity, finding.severity), sentences)
+    return or_nothing(table, "Nothing was found.")
+
+
+def samples(response: SampleOrphansResponse) -> RenderableType:
+    """Return orphan rows; NULL is not the text NULL."""
+    table = listing(*(clean(column) for column in response.columns))
+    for sample in response.samples:
+        nulls = list(sample.nulls) or [False] * len(sample.values)
+        cells = (Text("NULL", style="dim") if is_null else Text(clean(value)) for value, is_null in zip(sample.values, nulls, strict=False))
+        table.add_row(*cells)
+    return or_nothing(table, "There are no orphan rows.")

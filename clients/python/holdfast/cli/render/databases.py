@@ -1,0 +1,50 @@
+"""Databases and their checks as tables."""
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from holdfast.cli.render.shapes import facts, listing, or_nothing
+from holdfast.cli.render.words import clean, moment, state
+from holdfast.v1.database_service_pb2 import CheckDatabaseResponse, CheckState, Database, DatabaseState
+
+
+def one(database: Database) -> RenderableType:
+    """Return one database."""
+    return facts(
+        (
+            ("database", Text(clean(database.name), style="bold")),
+            ("state", state(DatabaseState, database.state)),
+            ("server", f"{clean(database.host)}:{database.port}/{clean(database.database_name)}"),
+            ("version", f"PostgreSQL {clean(database.server_version)}"),
+            ("role", clean(database.role)),
+            ("DSN from", clean(database.dsn_source)),
+            ("since", moment(database.create_time)),
+        )
+    )
+
+
+def many(databases: Iterable[Database]) -> RenderableType:
+    """Return a list of databases."""
+    table = listing("Name", "State", "Server", "Version", "Role", narrow=("State", "Version"))
+    for database in databases:
+        table.add_row(
+            clean(database.name),
+            state(DatabaseState, database.state),
+            f"{clean(database.host)}:{database.port}/{clean(database.database_name)}",
+            clean(database.server_version),
+            clean(database.role),
+        )
+    return or_nothing(table, "No database is registered; see `holdfast databases add --help`.")
+
+
+def checks(response: CheckDatabaseResponse) -> RenderableType:
+    """Return what was checked, and what to do about it."""
+    table = listing("Check", "Outcome", "Seen")
+    for check in response.checks:
+        seen = Text(clean(check.message))
+        if check.cure:
+            seen.append(f"\n{clean(check.cure)}", style="dim")
+        table.add_row(clean(check.id), state(CheckState, check.state), seen)
+    return Group(one(response.database), "", or_nothing(table, "Nothing was checked."))

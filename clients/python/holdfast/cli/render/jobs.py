@@ -1,0 +1,68 @@
+"""Jobs and their verifications as tables."""
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from holdfast.cli.render.shapes import Cell, facts, listing, or_nothing
+from holdfast.cli.render.words import clean, lasted, minute, moment, number, relationship, state, word
+from holdfast.v1.core_pb2 import Job, JobKind, JobState, Verification
+
+
+def one(job: Job) -> RenderableType:
+    """Return one job, with its verifications once it has some."""
+    progress = job.progress
+    pairs: list[tuple[str, Cell]] = [
+        ("job", Text(clean(job.id), style="bold")),
+        ("kind", word(JobKind, job.kind)),
+        ("database", clean(job.database)),
+        ("state", state(JobState, job.state)),
+        ("started", f"{moment(job.create_time)} by {clean(job.principal) or 'nobody'}"),
+        ("took", lasted(job.create_time, job.end_time)),
+    ]
+    for name, value in (("audit", job.audit_id), ("plan", job.plan_id), ("undoes", job.application_id)):
+        if value:
+            pairs.append((name, clean(value)))
+    if progress.total:
+        pairs.append(("steps", f"{number(progress.done)} of {number(progress.total)}"))
+    if job.cancel_requested:
+        pairs.append(("cancel", "requested"))
+    if job.error_message:
+        pairs.append(("error", Text(clean(f"{job.error_message} [{job.error_reason}]"), style="red")))
+    head = facts(pairs)
+    return Group(head, "", verifications(job.verifications)) if job.verifications else head
+
+
+def many(jobs: Iterable[Job]) -> RenderableType:
+    """Return a list of jobs."""
+    table = listing("Job", "Kind", "Database", "State", "Started", narrow=("Job", "State", "Started"))
+    for job in jobs:
+        table.add_row(
+            clean(job.id),
+            word(JobKind, job.kind),
+            clean(job.database),
+            state(JobState, job.state),
+            minute(job.create_time),
+        )
+    return or_nothing(table, "There is no job yet.")
+
+
+def verifications(verified: Iterable[Verification]) -> RenderableType:
+    """Return what was counted again at the end."""
+    table = listing("Relationship", "Key", "Before", "After", "Backed up", numbers=("Before", "After", "Backed up"), narrow=("Key",))
+    for item in verified:
+        table.add_row(
+            relationship(item.relationship_id),
+            _key(item),
+            number(item.orphan_rows_before),
+            Text(number(item.orphan_rows_after), style="bold red" if item.orphan_rows_after else "green"),
+            number(item.backed_up_rows),
+        )
+    return or_nothing(table, "Nothing was verified.")
+
+
+def _key(item: Verification) -> Text:
+    if not item.declared:
+        return Text("none", style="yellow")
+    return Text("validated", style="green") if item.validated else Text("not validated", style="yellow")

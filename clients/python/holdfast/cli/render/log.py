@@ -1,0 +1,40 @@
+"""The audit log as a table."""
+
+from collections.abc import Iterable
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from holdfast.cli.render.shapes import facts, listing, or_nothing
+from holdfast.cli.render.words import clean, minute, number
+from holdfast.v1.audit_log_service_pb2 import AuditLogEntry, VerifyEntriesResponse
+
+_FINE = "OK"
+
+
+def entries(found: Iterable[AuditLogEntry]) -> RenderableType:
+    """Return entries, one line each where the terminal is wide enough."""
+    table = listing("#", "Time (UTC)", "Who", "Action", "On", "Outcome", numbers=("#",), narrow=("Time (UTC)",))
+    for entry in found:
+        subject = "\n".join(part for part in (entry.database, entry.subject) if part)
+        table.add_row(
+            str(entry.sequence),
+            minute(entry.time),
+            clean(entry.principal),
+            clean(entry.action),
+            clean(subject),
+            Text(clean(entry.outcome), style="green" if entry.outcome == _FINE else "red"),
+        )
+    return or_nothing(table, "The audit log is empty.")
+
+
+def verified(response: VerifyEntriesResponse) -> RenderableType:
+    """Return whether the log is as it was written."""
+    broken = Text(f"broken at entry {response.first_broken_sequence}", style="bold red")
+    return facts(
+        (
+            ("audit log", Text("intact", style="green") if response.intact else broken),
+            ("entries", number(response.entries)),
+            ("head hash", response.head_hash),
+        )
+    )

@@ -1,0 +1,103 @@
+"""Enums, times, numbers and names as people read them: in come values of messages, out comes short text."""
+
+import re
+from datetime import UTC
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.text import Text
+
+from holdfast.v1.core_pb2 import EXACTNESS_ESTIMATED, EXACTNESS_EXACT, RowCount
+
+_HALF = r"(?:public\.)?(?P<{0}_table>[\w$.]+)\((?P<{0}_columns>[\w$]+)\)"
+_PLAIN_ID = re.compile(_HALF.format("referencing") + "->" + _HALF.format("referenced"))
+_COLOURS = {
+    "HIGH": "bold red",
+    "ERROR": "bold red",
+    "FAILED": "bold red",
+    "UNREACHABLE": "bold red",
+    "BLOCKS AUDIT": "bold red",
+    "NOT ENFORCED": "red",
+    "MEDIUM": "yellow",
+    "WARN": "yellow",
+    "CANCELLED": "yellow",
+    "REJECTED": "yellow",
+    "NOT VALIDATED": "yellow",
+    "BLOCKS APPLICATION": "yellow",
+    "UNDECLARED": "yellow",
+    "RUNNING": "cyan",
+    "QUEUED": "cyan",
+    "PROPOSED": "cyan",
+    "APPROVED": "green",
+    "APPLIED": "green",
+    "SUCCEEDED": "green",
+    "VALIDATED": "green",
+    "REACHABLE": "green",
+    "PASSED": "green",
+}
+NOTHING = "–"
+
+
+def word(enum: Any, value: int) -> str:
+    """Return an enum value without the enum's name: `AUDIT_STATE_RUNNING` is RUNNING, `ON_DELETE_SET_NULL` is SET NULL."""
+    name: str = enum.Name(value) if value in enum.values() else str(value)
+    prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", enum.DESCRIPTOR.name).upper() + "_"
+    short = name.removeprefix(prefix).replace("_", " ")
+    return NOTHING if short == "UNSPECIFIED" else short
+
+
+def state(enum: Any, value: int) -> Text:
+    """Return an enum value in its colour."""
+    text = word(enum, value)
+    return Text(text, style=_COLOURS.get(text, ""))
+
+
+def moment(value: Timestamp) -> str:
+    """Return a time to the second, in UTC."""
+    if not value.seconds:
+        return NOTHING
+    return value.ToDatetime(tzinfo=UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def minute(value: Timestamp) -> str:
+    """Return a time to the minute, in UTC: lists have little room."""
+    return moment(value)[:16]
+
+
+def lasted(start: Timestamp, end: Timestamp) -> str:
+    """Return how long something took."""
+    if not start.seconds or not end.seconds:
+        return NOTHING
+    return f"{max(0.0, (end.ToNanoseconds() - start.ToNanoseconds()) / 1e9):.1f} s"
+
+
+def number(value: int) -> str:
+    """Return a number with its thousands apart."""
+    return f"{value:,}"
+
+
+def rows(count: RowCount) -> Text:
+    """Return a number of rows: `~` before an estimate, `?` for not counted."""
+    if count.exactness == EXACTNESS_EXACT:
+        return Text(number(count.value), style="bold red" if count.value else "")
+    if count.exactness == EXACTNESS_ESTIMATED:
+        return Text("~" + number(count.value), style="red" if count.value else "")
+    return Text("?", style="yellow")
+
+
+def relationship(identity: str) -> str:
+    """Return the id of a relationship as people read it; schema public goes without saying."""
+    plain = _PLAIN_ID.fullmatch(identity)
+    if plain:
+        return "{referencing_table}.{referencing_columns} → {referenced_table}.{referenced_columns}".format(**plain.groupdict())
+    return clean(identity.replace("->", " → "))
+
+
+def table_name(name: str) -> str:
+    """Return a table without schema public."""
+    return clean(name.removeprefix("public."))
+
+
+def clean(text: str) -> str:
+    """Return text from elsewhere without what a terminal would obey."""
+    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)

@@ -1,0 +1,112 @@
+"""The client: in come the names of databases, plans and jobs; out come jobs, followed to their end through broken connections."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from types import TracebackType
+from typing import Self
+
+import grpc
+from grpc.aio import AioRpcError
+
+from holdfast.calls import Calls, new_id
+from holdfast.channel import metadata, open_channel
+from holdfast.errors import HoldfastError
+from holdfast.v1.core_pb2 import Event, Job, Plan
+from holdfast.v1.job_service_pb2 import WatchJobRequest, WatchJobResponse
+from holdfast.v1.plan_service_pb2 import Policy
+from holdfast.watching import Patience, Stream, StreamCut, watch
+
+DEFAULT_SERVER = "127.0.0.1:7443"
+
+
+class Holdfast(Calls):
+    """A connection to the Holdfast service; make it inside a running event loop.
+
+        async with Holdfast("127.0.0.1:7443", principal="me@host") as holdfast:
+            async for item in holdfast.audit("shop"):
+                ...
+
+    Every rpc is a method that returns the response message. `audit`, `apply`, `roll_back` and `watch` are async iterators of the
+    job as it stands, every event exactly once and, last, the job as it ended; they reconnect by themselves.
+    """
+
+    def __init__(
+        self,
+        server: str = DEFAULT_SERVER,
+        *,
+        principal: str = "",
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float = 60.0,
+        patience: Patience | None = None,
+    ) -> None:
+        """Take the address, who is calling, TLS credentials, the deadline of a call in seconds, and patience for reconnecting."""
+        self._channel = open_channel(server, credentials)
+        self._patience = patience or Patience()
+        super().__init__(self._channel, server=server, principal=principal, timeout=timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; calls under way are cancelled."""
+        await self._channel.close()
+
+    async def plan(self, database: str, policy: Policy | None = None) -> Plan:
+        """Make a plan from the latest audit."""
+        return (await self.create_plan(database, policy=policy)).plan
+
+    async def audit(self, database: str) -> AsyncGenerator[Job | Event, None]:
+        """Audit a database and follow it; the last item is the job as it ended, whose audit_id leads to the results."""
+        started = await self.start_audit(database)
+        async with aclosing(self.watch(started.job.id)) as items:
+            async for item in items:
+                yield item
+
+    async def apply(self, plan_id: str) -> AsyncGenerator[Job | Event, None]:
+        """Apply an approved plan and follow it; the last item is the job as it ended, with its verifications."""
+        started = await self.start_application(plan_id)
+        async with aclosing(self.watch(started.job.id)) as items:
+            async for item in items:
+                yield item
+
+    async def roll_back(self, job_id: str) -> AsyncGenerator[Job | Event, None]:
+        """Undo an application and follow it; the last item is the job as it ended."""
+        started = await self.start_rollback(job_id)
+        async with aclosing(self.watch(started.job.id)) as items:
+            async for item in items:
+                yield item
+
+    async def watch(self, job_id: str) -> AsyncGenerator[Job | Event, None]:
+        """Follow a job from its first event; the last item is the job as it ended."""
+        async with aclosing(self.watch_job(job_id)) as messages:
+            async for message in messages:
+                match message.WhichOneof("payload"):
+                    case "snapshot":
+                        yield message.snapshot
+                    case "event":
+                        yield message.event
+                    case "final":
+                        yield message.final
+                    case _:
+                        pass  # a heartbeat, or something newer than this client
+
+    async def watch_job(self, job_id: str, *, resume_token: str = "") -> AsyncGenerator[WatchJobResponse, None]:
+        """Yield the messages of WatchJob as they are: snapshot, events after the token, heartbeats, final state."""
+        request_id = new_id()
+
+        def open_stream(token: str) -> Stream:
+            request = WatchJobRequest(id=job_id, resume_token=token)
+            return self._jobs.WatchJob(request, metadata=metadata(self._principal, request_id))
+
+        try:
+            async with aclosing(watch(open_stream, resume_token=resume_token, patience=self._patience)) as messages:
+                async for message in messages:
+                    yield message
+        except AioRpcError as error:
+            raise HoldfastError.from_rpc(error, server=self._server, request_id=request_id) from error
+        except StreamCut as error:
+            words = f"The stream from {self._server} keeps breaking; job {job_id} goes on, watch it again."
+            raise HoldfastError(words, reason="UNAVAILABLE", code=grpc.StatusCode.UNAVAILABLE, request_id=request_id) from error

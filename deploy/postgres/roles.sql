@@ -1,0 +1,44 @@
+-- The two roles that Holdfast needs in a target database, each with the least that it can work with.
+--
+--   psql -v ON_ERROR_STOP=1 -v database=shop -v schema=public -v owner=shop_owner -f roles.sql
+--
+-- Run it in that database, as a role that may create roles and grant the owner's. Run it again for every further schema or
+-- owner; running it twice for the same one changes nothing. Give the roles passwords afterwards (\password), or certificates.
+--
+-- Register the database with holdfast_auditor where Holdfast shall only look: every application is then refused, and the
+-- refusal names what is missing. Register it with holdfast_migrator where it shall also repair.
+
+\set ON_ERROR_STOP on
+
+SELECT 'CREATE ROLE holdfast_auditor LOGIN'
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'holdfast_auditor')
+\gexec
+
+SELECT 'CREATE ROLE holdfast_migrator LOGIN'
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'holdfast_migrator')
+\gexec
+
+-- An audit reads the catalog, which everyone may, and counts rows, which needs SELECT on the tables and nothing else.
+GRANT CONNECT ON DATABASE :"database" TO holdfast_auditor, holdfast_migrator;
+GRANT USAGE ON SCHEMA :"schema" TO holdfast_auditor;
+GRANT SELECT ON ALL TABLES IN SCHEMA :"schema" TO holdfast_auditor;
+-- Tables that the owner creates later are part of the next audit.
+ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA :"schema" GRANT SELECT ON TABLES TO holdfast_auditor;
+-- A belt beside the braces: the missing grants are what really keeps it from writing.
+ALTER ROLE holdfast_auditor SET default_transaction_read_only = on;
+
+-- Only the owner of a table may add a constraint or an index to it, so the migrator is a member of the owner. It then has the
+-- owner's other rights, too: PostgreSQL has no smaller grant for ALTER TABLE.
+GRANT :"owner" TO holdfast_migrator;
+-- An index is an object of its schema: the owner of the table alone is not enough.
+GRANT USAGE, CREATE ON SCHEMA :"schema" TO holdfast_migrator;
+-- Schema `holdfast` (ledger and backups) is created by the first application and belongs to the migrator alone.
+GRANT CREATE ON DATABASE :"database" TO holdfast_migrator;
+
+-- Not granted on purpose:
+--   SUPERUSER    triggers and index expressions of the target would run with it.
+--   BYPASSRLS    where a table has row security, an audit as holdfast_auditor says that it cannot count it, rather than counting
+--                what a policy lets through. The owner's members see all rows unless row security is forced. Decide yourself:
+--                ALTER ROLE holdfast_auditor BYPASSRLS;
+--   pg_read_all_stats   lets Holdfast show the application name and the age of the transaction it waits for, not only its pid:
+--                GRANT pg_read_all_stats TO holdfast_migrator;

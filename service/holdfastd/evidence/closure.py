@@ -1,0 +1,100 @@
+"""What deleting orphan rows would take along: the closure over the keys that will be enforced. Reads only.
+
+Level by level: the addresses of the rows of one level are sent back to find the dependents of the next. Bounded, because a plan that
+takes more rows than the bound is not one to approve by default.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from holdfastd.catalog.model import Catalog, OnDelete
+from holdfastd.evidence.statements import from_only, key_match, orphan_condition
+from holdfastd.inference.model import Relationship
+from holdfastd.names import TableName
+from holdfastd.plan.decide import Closure
+from holdfastd.plan.edges import Edge
+
+#: Rows beyond which the closure is not followed.
+MOST_ROWS = 1_000_000
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Rows met so far, by table and address."""
+
+    connection: asyncpg.Connection
+    catalog: Catalog
+    edges: Sequence[Edge]
+    deleted: dict[TableName, set[str]] = field(default_factory=dict)
+    nulled: dict[TableName, set[str]] = field(default_factory=dict)
+    blocked: str = ""
+
+    def closure(self) -> Closure:
+        tables = dict.fromkeys((*self.deleted, *self.nulled))
+        rows = {table: len(self.deleted.get(table, set()) | self.nulled.get(table, set())) for table in tables}
+        return Closure(rows={table: count for table, count in rows.items() if count}, blocked=self.blocked)
+
+    def is_full(self) -> bool:
+        return sum(map(len, (*self.deleted.values(), *self.nulled.values()))) > MOST_ROWS
+
+
+async def measure_closure(connection: asyncpg.Connection, catalog: Catalog, relationship: Relationship, edges: Sequence[Edge]) -> Closure:
+    """Return the rows that deleting the orphan rows of a relationship would delete or change, and what forbids it."""
+    table = relationship.referencing.table
+    condition = orphan_condition(catalog, relationship.referencing, relationship.referenced, relationship.operators)
+    query = f"SELECT referencing.ctid::text AS address FROM {from_only(catalog.tables[table])} AS referencing WHERE {condition}"
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        level = {row["address"] for row in await connection.fetch(f"{query} LIMIT {MOST_ROWS + 1}")}
+        walk = _Walk(connection, catalog, edges, deleted={table: level})
+        await _follow(walk, [(table, level)])
+        if not walk.blocked:
+            await _find_protected(walk)
+    if walk.is_full():
+        walk.blocked = f"deleting would take more than {MOST_ROWS} rows along"
+    return walk.closure()
+
+
+async def _follow(walk: _Walk, levels: list[tuple[TableName, set[str]]]) -> None:
+    """Follow CASCADE and SET NULL from newly deleted rows until nothing new is met."""
+    for table, addresses in levels:
+        for edge in walk.edges:
+            if edge.referenced.table != table or not addresses or walk.is_full():
+                continue
+            if edge.on_delete is OnDelete.CASCADE:
+                known = walk.deleted.setdefault(edge.referencing.table, set())
+                new = await _dependents(walk, edge, addresses) - known
+                known |= new
+                levels.append((edge.referencing.table, new))
+            elif edge.on_delete is OnDelete.SET_NULL:
+                dependents = await _dependents(walk, edge, addresses)
+                walk.nulled.setdefault(edge.referencing.table, set()).update(dependents)
+                if dependents and not walk.catalog.tables[edge.referencing.table].primary_key:
+                    walk.blocked = f"it would set NULL in {edge.referencing.table}, which has no primary key to restore by"
+
+
+async def _find_protected(walk: _Walk) -> None:
+    """Look for rows whose keys forbid deleting what they reference. RESTRICT forbids it even when they would go along."""
+    for edge in walk.edges:
+        addresses = walk.deleted.get(edge.referenced.table, set())
+        if not addresses or edge.on_delete in (OnDelete.CASCADE, OnDelete.SET_NULL):
+            continue
+        dependents = await _dependents(walk, edge, addresses)
+        if edge.on_delete is OnDelete.NO_ACTION:
+            dependents -= walk.deleted.get(edge.referencing.table, set())
+        if dependents:
+            walk.blocked = f"{len(dependents)} rows of {edge.referencing.table} reference them, ON DELETE {edge.on_delete}"
+            return
+
+
+async def _dependents(walk: _Walk, edge: Edge, addresses: set[str]) -> set[str]:
+    catalog = walk.catalog
+    query = (
+        "SELECT referencing.ctid::text AS address"
+        f" FROM {from_only(catalog.tables[edge.referenced.table])} AS referenced"
+        f" JOIN {from_only(catalog.tables[edge.referencing.table])} AS referencing"
+        f" ON {key_match(catalog, edge.referencing, edge.referenced, edge.operators)}"
+        " WHERE referenced.ctid = ANY ($1::text[]::tid[])"
+    )
+    return {row["address"] for row in await walk.connection.fetch(query, list(addresses))}

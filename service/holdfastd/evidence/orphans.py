@@ -1,0 +1,134 @@
+"""Counting and sampling orphan rows: in come a session and a relationship, out go numbers or keys.
+
+One relationship is one short READ ONLY transaction, so that no snapshot holds back vacuum for longer than one count. What cannot be
+counted is said, never guessed and never an exception; only a lost connection is, because nothing more can be asked over it.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+
+from holdfastd.catalog.model import Catalog, Operator, TableKind
+from holdfastd.errors import InvalidField, Reason, Refused
+from holdfastd.evidence.model import Exactness, RowCount
+from holdfastd.evidence.privileges import explain_missing_privilege, find_missing_privilege
+from holdfastd.evidence.statements import count_orphans_sql, sample_orphans_sql
+from holdfastd.inference.model import Relationship
+from holdfastd.names import ColumnSet, TableName
+from holdfastd.target.errors import FAILURES, is_connection_lost, sqlstate, translate
+from holdfastd.target.identity import session_role
+
+_PRIVILEGE = "42501"
+_STOPPED = "57014"
+#: Reasons by SQLSTATE; the server's own text may hold row values.
+_REASONS = {
+    "40001": "the standby cancelled the count because it conflicted with replay; audit the primary or try again",
+    "55P03": "a lock on the tables could not be had in time; try again when they are less busy",
+    "42P01": "a table was dropped or renamed during the audit; audit again",
+    "42703": "a column was dropped or renamed during the audit; audit again",
+    "53100": "the target has no disk space for the count",
+    "53200": "the target has no memory for the count",
+    "53400": "the count hit a limit of the target, such as temp_file_limit",
+}
+#: After the server should have stopped the statement, so long until the connection counts as lost.
+_GRACE_SECONDS = 10.0
+_SAMPLE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrphanSamples:
+    """Some orphan rows: keys, and columns that were asked for, as PostgreSQL prints them."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+
+async def count_orphans(
+    connection: asyncpg.Connection,
+    catalog: Catalog,
+    referencing: ColumnSet,
+    referenced: ColumnSet,
+    operators: tuple[Operator, ...],
+    *,
+    timeout_seconds: float,
+) -> RowCount:
+    """Count the orphan rows of a relationship, exactly or not at all. Unavailable when the connection is lost."""
+    obstacle = _obstacle(catalog, referencing, referenced, operators)
+    if obstacle:
+        return _not_counted(obstacle)
+    sql = count_orphans_sql(catalog, referencing, referenced, operators)
+    try:
+        rows = await _read(connection, sql, timeout_seconds=timeout_seconds)
+    except FAILURES as error:
+        if is_connection_lost(error):
+            raise translate(error, role=session_role(connection)) from error
+        reason = await _reason(connection, error, (referencing.table, referenced.table), timeout_seconds)
+        return _not_counted(reason)
+    return RowCount(value=rows[0][0], exactness=Exactness.EXACT, as_of=datetime.now(UTC))
+
+
+async def sample_orphans(
+    connection: asyncpg.Connection, catalog: Catalog, relationship: Relationship, *, limit: int, columns: tuple[str, ...]
+) -> OrphanSamples:
+    """Read some orphan rows: primary key and referencing columns, then the columns asked for."""
+    referencing, referenced = relationship.referencing, relationship.referenced
+    obstacle = relationship.obstacle or _obstacle(catalog, referencing, referenced, relationship.operators)
+    if obstacle:
+        raise InvalidField("relationship_id", f"The rows of {relationship.id} cannot be compared: {obstacle.removesuffix('.')}.")
+    table = catalog.tables[referencing.table]
+    for number, name in enumerate(columns):
+        if not table.has_columns((name,)):
+            raise InvalidField(f"columns[{number}]", f"{table.name} has no such column.")
+    shown = tuple(dict.fromkeys((*table.primary_key, *referencing.columns, *columns)))
+    sql = sample_orphans_sql(catalog, referencing, referenced, relationship.operators, columns=shown)
+    try:
+        rows = await _read(connection, sql, limit, timeout_seconds=_SAMPLE_SECONDS)
+    except FAILURES as error:
+        raise await _sampling_error(connection, error, (referencing.table, referenced.table)) from error
+    return OrphanSamples(columns=shown, rows=tuple(tuple(row.values()) for row in rows))
+
+
+async def _read(connection: asyncpg.Connection, sql: str, *parameters: object, timeout_seconds: float) -> list[asyncpg.Record]:
+    """Run one SELECT in a transaction of its own, under a time limit that the server keeps and we watch."""
+    limit = str(max(1, int(timeout_seconds * 1000)))
+    async with asyncio.timeout(timeout_seconds + _GRACE_SECONDS), connection.transaction(readonly=True):
+        await connection.execute("SELECT pg_catalog.set_config('statement_timeout', $1, true)", limit)
+        rows: list[asyncpg.Record] = await connection.fetch(sql, *parameters)
+        return rows
+
+
+def _obstacle(catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet, operators: tuple[Operator, ...]) -> str:
+    """Return why the rows cannot be compared at all; empty when they can."""
+    for columns in (referencing, referenced):
+        if catalog.tables[columns.table].kind is TableKind.FOREIGN:
+            return f"{columns.table} is a foreign table, whose rows are in another database"
+    if not operators:
+        return f"no operator compares {referencing} with {referenced} as a foreign key would"
+    return ""
+
+
+async def _reason(connection: asyncpg.Connection, error: Exception, tables: tuple[TableName, TableName], timeout_seconds: float) -> str:
+    """Return why a count failed."""
+    state = sqlstate(error)
+    if state == _PRIVILEGE:
+        return await explain_missing_privilege(connection, tables)
+    if state == _STOPPED:
+        return f"the count was stopped; it may take {timeout_seconds:g} seconds"
+    return _REASONS.get(state, f"the target refused the count (SQLSTATE {state})")
+
+
+async def _sampling_error(connection: asyncpg.Connection, error: Exception, tables: tuple[TableName, TableName]) -> Exception:
+    """Return the error of a failed sample; with the cure when a privilege is missing."""
+    role = session_role(connection)
+    if sqlstate(error) != _PRIVILEGE:
+        return translate(error, role=role)
+    missing = await find_missing_privilege(connection, tables)
+    if missing is None:
+        return translate(error, role=role)
+    return Refused(f"The rows cannot be read: {missing.reason}.", reason=Reason.MISSING_PRIVILEGE, facts={"grant": missing.cure})
+
+
+def _not_counted(reason: str) -> RowCount:
+    return RowCount(value=0, exactness=Exactness.NOT_COUNTED, as_of=datetime.now(UTC), reason=reason)

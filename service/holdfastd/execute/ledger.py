@@ -1,0 +1,86 @@
+"""The ledger inside the target: what was begun, done, saved and put back. Written in the same transaction as the change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import asyncpg
+
+from holdfastd.catalog.model import Identity
+from holdfastd.errors import LeaseLost
+from holdfastd.execute.session import TargetSession
+from holdfastd.sql import load_queries
+
+QUERIES = load_queries("holdfastd.execute", "ledger.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRows:
+    """What a batch saved before it changed anything."""
+
+    deletes: int
+    updates: int
+    #: Column changes in the rows to update: one row may be changed once per column.
+    changes: int
+    #: The orphan rows themselves, dependents left out.
+    orphans: int
+
+    @property
+    def total(self) -> int:
+        """All rows of the batch."""
+        return self.deletes + self.updates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedBatch:
+    """A batch that can be put back."""
+
+    id: int
+    step: int
+    row_count: int
+
+
+async def exists(connection: asyncpg.Connection) -> bool:
+    """Tell whether this database has a ledger."""
+    return bool(await connection.fetchval("SELECT pg_catalog.to_regclass('holdfast.backup') IS NOT NULL"))
+
+
+async def claim(session: TargetSession, identity: Identity) -> None:
+    """Make the ledger this database's own and let only this job in this epoch write from now on."""
+    async with session.work.transaction():
+        await session.work.execute(QUERIES["write_target"], identity.system_identifier, identity.database_oid)
+        await session.work.execute(QUERIES["write_fence"], session.job.id, session.job.epoch)
+
+
+async def hold_fence(session: TargetSession) -> None:
+    """Make sure, until the transaction ends, that no successor has taken over. LeaseLost otherwise."""
+    if not await session.work.fetchval(QUERIES["hold_fence"], session.job.id, session.job.epoch):
+        raise LeaseLost
+
+
+async def write(session: TargetSession, plan_id: str, step: int, entry: str, row_count: int = 0) -> int:
+    """Add an entry (INTENT, DONE, BATCH, RESTORED, UNDONE) and return its id."""
+    job = session.job
+    entry_id: int = await session.work.fetchval(QUERIES["write_entry"], plan_id, job.id, job.epoch, step, entry, row_count)
+    return entry_id
+
+
+async def saved_rows(connection: asyncpg.Connection, batch: int) -> SavedRows:
+    """Return what a batch has saved so far."""
+    row = await connection.fetchrow(QUERIES["saved_in_batch"], batch)
+    return SavedRows(deletes=row["deletes"], updates=row["updates"], changes=int(row["changes"]), orphans=row["orphans"])
+
+
+async def begun_steps(connection: asyncpg.Connection, plan_id: str) -> frozenset[int]:
+    """Return the numbers of the steps that were begun and not undone."""
+    return frozenset(row["step"] for row in await connection.fetch(QUERIES["steps_begun"], plan_id))
+
+
+async def batches_to_restore(connection: asyncpg.Connection, plan_id: str) -> tuple[SavedBatch, ...]:
+    """Return the batches that hold rows to put back, the last one first."""
+    rows = await connection.fetch(QUERIES["batches_to_restore"], plan_id)
+    return tuple(SavedBatch(id=row["id"], step=row["step"], row_count=row["row_count"]) for row in rows)
+
+
+async def backed_up_by_step(connection: asyncpg.Connection, plan_id: str) -> Mapping[int, int]:
+    """Return how many rows are in the backup, per step."""
+    return {row["step"]: row["row_count"] for row in await connection.fetch(QUERIES["backed_up_by_step"], plan_id)}

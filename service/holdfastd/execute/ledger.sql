@@ -1,0 +1,96 @@
+-- name: write_target
+-- Remember which database this ledger belongs to; a copy of another database's ledger is taken over.
+INSERT INTO holdfast.target (system_identifier, database_oid)
+VALUES ($1, $2)
+ON CONFLICT (only_row) DO UPDATE SET system_identifier = EXCLUDED.system_identifier, database_oid = EXCLUDED.database_oid;
+
+-- name: read_target
+-- Which database this ledger says it belongs to.
+SELECT system_identifier, database_oid
+FROM holdfast.target;
+
+-- name: write_fence
+-- From now on only this job in this epoch may write.
+INSERT INTO holdfast.fence (job_id, epoch)
+VALUES ($1, $2)
+ON CONFLICT (only_row) DO UPDATE SET job_id = EXCLUDED.job_id, epoch = EXCLUDED.epoch;
+
+-- name: hold_fence
+-- Is it still us? Keeps it so until the transaction ends.
+SELECT true
+FROM holdfast.fence
+WHERE job_id = $1 AND epoch = $2
+FOR SHARE;
+
+-- name: write_entry
+-- Add one entry and return its id.
+INSERT INTO holdfast.ledger (plan_id, job_id, epoch, step, entry, row_count)
+VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING id;
+
+-- name: close_batch
+-- Write down how many rows a batch saved.
+UPDATE holdfast.ledger
+SET row_count = $2
+WHERE id = $1;
+
+-- name: drop_batch
+-- A batch that found nothing leaves no trace.
+DELETE FROM holdfast.ledger
+WHERE id = $1;
+
+-- name: saved_in_batch
+-- What one batch saved: rows to delete, rows to change, column changes, and how many of them are the orphan rows themselves.
+SELECT
+  count(*) FILTER (WHERE action = 'DELETE') AS deletes,
+  count(*) FILTER (WHERE action = 'UPDATE') AS updates,
+  coalesce(sum(cardinality(changed_columns)) FILTER (WHERE action = 'UPDATE'), 0) AS changes,
+  count(*) FILTER (WHERE via = 0) AS orphans
+FROM holdfast.backup
+WHERE batch = $1;
+
+-- name: changed_so_far
+-- Rows that this transaction deleted and updated, cascades and triggers included, our own tables aside.
+SELECT
+  coalesce(sum(n_tup_del), 0)::bigint AS deletes,
+  coalesce(sum(n_tup_upd), 0)::bigint AS updates
+FROM pg_catalog.pg_stat_xact_user_tables
+WHERE schemaname <> 'holdfast';
+
+-- name: steps_begun
+-- Steps of a plan that were begun and not undone since.
+SELECT DISTINCT entry.step
+FROM holdfast.ledger AS entry
+WHERE entry.plan_id = $1 AND entry.entry = 'INTENT'
+  AND NOT EXISTS (
+    SELECT FROM holdfast.ledger AS later
+    WHERE later.plan_id = entry.plan_id AND later.step = entry.step AND later.entry = 'UNDONE' AND later.id > entry.id);
+
+-- name: batches_to_restore
+-- Batches of a plan that hold rows to put back, the last one first.
+SELECT entry.id, entry.step, entry.row_count
+FROM holdfast.ledger AS entry
+WHERE entry.plan_id = $1 AND entry.entry = 'BATCH'
+  AND EXISTS (SELECT FROM holdfast.backup AS saved WHERE saved.batch = entry.id AND saved.restored_by IS NULL)
+ORDER BY entry.id DESC;
+
+-- name: damaged_batches
+-- Batches of a plan whose backup no longer holds as many rows as they saved.
+SELECT entry.id, entry.row_count, (SELECT count(*) FROM holdfast.backup AS saved WHERE saved.batch = entry.id) AS present
+FROM holdfast.ledger AS entry
+WHERE entry.plan_id = $1 AND entry.entry = 'BATCH'
+  AND entry.row_count <> (SELECT count(*) FROM holdfast.backup AS saved WHERE saved.batch = entry.id);
+
+-- name: mark_restored
+-- The rows of a batch are back.
+UPDATE holdfast.backup
+SET restored_by = $2
+WHERE batch = $1;
+
+-- name: backed_up_by_step
+-- Rows in the backup per step of a plan, not restored yet.
+SELECT entry.step, count(*) AS row_count
+FROM holdfast.ledger AS entry
+JOIN holdfast.backup AS saved ON saved.batch = entry.id
+WHERE entry.plan_id = $1 AND saved.restored_by IS NULL
+GROUP BY entry.step;

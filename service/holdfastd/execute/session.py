@@ -1,0 +1,104 @@
+"""The sessions that work on a target: one that changes it and holds the lock, one that looks on.
+
+At most one application or rollback works on a database. The lock is a session advisory lock taken by trying, never by waiting (a
+waiter's snapshot would hold up CREATE INDEX CONCURRENTLY), in the very session that does the work: if that session dies, so does
+the lock. A successor ends what its predecessor left running before it looks at the catalog.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from holdfastd.errors import Conflict, Reason, Refused
+from holdfastd.jobs.model import Job
+from holdfastd.target.session import connect
+
+#: pg_advisory_lock key of Holdfast: ("hold" in ASCII, 1).
+_LOCK_CLASS, _LOCK_KEY = 0x686F6C64, 1
+_EVICTION_MS = 5_000
+
+_OTHERS = """
+SELECT pid, application_name
+FROM pg_catalog.pg_stat_activity
+WHERE datname = pg_catalog.current_database() AND pid <> ALL ($1::int[]) AND pg_catalog.starts_with(application_name, $2)
+"""
+_HOLDER = """
+SELECT activity.application_name
+FROM pg_catalog.pg_locks AS held
+JOIN pg_catalog.pg_stat_activity AS activity USING (pid)
+WHERE held.locktype = 'advisory' AND held.classid::bigint = $1 AND held.objid::bigint = $2 AND held.objsubid = 2 AND held.granted
+  AND held.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSession:
+    """The connections of one job in one epoch."""
+
+    #: Holds the lock and changes things.
+    work: asyncpg.Connection
+    #: Names blockers while `work` waits.
+    observer: asyncpg.Connection
+    job: Job
+
+    @property
+    def backend(self) -> int:
+        """Process id of the working backend."""
+        pid: int = self.work.get_server_pid()
+        return pid
+
+
+@asynccontextmanager
+async def open_session(dsn: str, job: Job) -> AsyncIterator[TargetSession]:
+    """Connect, refuse poolers, end the predecessor, take the lock. Conflict DATABASE_BUSY when another Holdfast holds it."""
+    name = f"holdfast/{job.id}/{job.epoch}"
+    work = await connect(dsn, application_name=name, read_only=False)
+    try:
+        observer = await connect(dsn, application_name=name, read_only=True)
+        try:
+            session = TargetSession(work=work, observer=observer, job=job)
+            await _refuse_pooler(session)
+            await _end_predecessors(session)
+            await _take_lock(session)
+            yield session
+        finally:
+            await _close(observer)
+    finally:
+        await _close(work)
+
+
+async def _refuse_pooler(session: TargetSession) -> None:
+    pids = {await session.work.fetchval("SELECT pg_catalog.pg_backend_pid()") for _ in range(3)}
+    if pids != {session.backend}:
+        message = "The connection goes through a pooler in transaction mode, which loses locks and settings; register a direct DSN."
+        raise Refused(message, reason=Reason.TARGET_POOLED, facts={"database": session.job.database})
+
+
+async def _end_predecessors(session: TargetSession) -> None:
+    """End the backends of this job's earlier epochs: they may still be building or waiting for what the dead process asked for.
+
+    The pids are read first and ended one by one: inside a WHERE clause the planner may call pg_terminate_backend before it filters.
+    """
+    own = [session.backend, session.observer.get_server_pid()]
+    for row in await session.observer.fetch(_OTHERS, own, f"holdfast/{session.job.id}/"):
+        await session.observer.execute("SELECT pg_catalog.pg_terminate_backend($1, $2)", row["pid"], _EVICTION_MS)
+
+
+async def _take_lock(session: TargetSession) -> None:
+    for _ in range(50):
+        if await session.work.fetchval("SELECT pg_catalog.pg_try_advisory_lock($1, $2)", _LOCK_CLASS, _LOCK_KEY):
+            return
+        await asyncio.sleep(0.1)
+    holder = await session.observer.fetchval(_HOLDER, _LOCK_CLASS, _LOCK_KEY)
+    message = f"Another application works on this database ({holder or 'it just ended'}); try again when it has ended."
+    raise Conflict(message, reason=Reason.DATABASE_BUSY, facts={"database": session.job.database, "holder": holder or ""})
+
+
+async def _close(connection: asyncpg.Connection) -> None:
+    try:
+        await connection.close(timeout=5)
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()

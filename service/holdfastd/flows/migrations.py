@@ -1,0 +1,143 @@
+"""Starting applications and rollbacks: all that can be refused is refused here, before a job exists."""
+
+from collections.abc import Sequence
+
+from holdfastd.catalog.model import Catalog
+from holdfastd.catalog.read import read_catalog
+from holdfastd.errors import HoldfastError, Reason, Refused
+from holdfastd.execute.roll_back import obstacles, refuse
+from holdfastd.flows.context import Caller, Services
+from holdfastd.flows.deeds import answered, deed, log_failure, once
+from holdfastd.flows.targets import reading
+from holdfastd.jobs.model import Job, JobKind
+from holdfastd.plan.build import names_made, tables_of
+from holdfastd.plan.facts import drift, read_facts
+from holdfastd.plan.model import Plan, PlanState
+from holdfastd.store import databases, jobs, plans
+from holdfastd.store.model import DatabaseRecord, PlanRecord
+from holdfastd.target.preflight import Check, check
+
+#: Changes named in a refusal.
+_SHOWN = 10
+_REASONS = {"direct_connection": Reason.TARGET_POOLED, "writable": Reason.TARGET_READ_ONLY, "version": Reason.TARGET_TOO_OLD}
+
+
+async def apply(services: Services, caller: Caller, plan_id: str) -> Job:
+    """Check the target for drift, privileges and pooling, then queue the application."""
+    content = {"plan_id": plan_id}
+    earlier = await answered(services, caller, "ApplyPlan", content)
+    if earlier is not None:
+        return await _job(services, earlier)
+    async with services.store.connection() as connection:
+        plan = await plans.get(connection, plan_id)
+        record = await databases.get(connection, plan.database)
+    try:
+        _refuse_unapproved(plan)
+        async with reading(services, record, "preflight") as connection:
+            catalog = await read_catalog(connection)
+            refuse_drift(catalog, plan.plan)
+            refuse_failed(await check(connection, catalog, tables=tables_of(plan.plan.steps, plan.plan.decisions)))
+    except HoldfastError as error:
+        await log_failure(services, caller, "plan.apply", error, database=plan.database, subject=plan_id)
+        raise
+    async with deed(services, caller, "plan.apply", database=plan.database, subject=plan_id) as doing:
+        _refuse_unapproved(await plans.get(doing.connection, plan_id, lock=True))
+
+        async def enqueue() -> str:
+            job = await jobs.enqueue(
+                doing.connection,
+                kind=JobKind.APPLICATION,
+                database=record.name,
+                database_id=record.id,
+                principal=caller.principal,
+                plan_id=plan_id,
+            )
+            return job.id
+
+        job_id = await once(doing, caller, "ApplyPlan", content, enqueue)
+        doing.details = {"job": job_id, "fingerprint": plan.plan.fingerprint}
+        return await jobs.get(doing.connection, job_id)
+
+
+def _refuse_unapproved(plan: PlanRecord) -> None:
+    if plan.state is not PlanState.APPROVED:
+        message = f"Plan {plan.id} is {plan.state}, not APPROVED; approve it with `holdfast plans approve {plan.id}`."
+        if plan.state in (PlanState.APPLIED, PlanState.REJECTED):
+            message = f"Plan {plan.id} is {plan.state}; make a new plan."
+        raise Refused(message, reason=Reason.PLAN_STATE, facts={"state": plan.state})
+
+
+def refuse_drift(catalog: Catalog, plan: Plan) -> None:
+    """Refuse PLAN_DRIFTED, naming what changed in the catalog since the plan was made. What the plan itself made is no drift."""
+    actual = read_facts(catalog, tables_of(plan.steps, plan.decisions), ours=names_made(plan.steps))
+    changes = drift(plan.facts, actual)
+    if changes:
+        text = "; ".join(changes[:_SHOWN]) + (f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else "")
+        message = f"The database changed since the plan was made: {text}. Audit again and make a new plan."
+        raise Refused(message, reason=Reason.PLAN_DRIFTED, facts={"changes": text})
+
+
+def refuse_failed(checks: Sequence[Check]) -> None:
+    """Refuse the first check that failed, with its cure."""
+    for item in checks:
+        if not item.passed:
+            reason = _REASONS.get(item.id, Reason.MISSING_PRIVILEGE)
+            facts = {"check": item.id, "grant": item.cure} if reason is Reason.MISSING_PRIVILEGE else {"check": item.id}
+            raise Refused(f"{item.message} {item.cure}", reason=reason, facts=facts)
+
+
+async def roll_back(services: Services, caller: Caller, job_id: str) -> Job:
+    """Make sure that undoing an application can be exact, then queue the rollback."""
+    content = {"job_id": job_id}
+    earlier = await answered(services, caller, "RollBack", content)
+    if earlier is not None:
+        return await _job(services, earlier)
+    async with services.store.connection() as connection:
+        application = await jobs.get(connection, job_id)
+        _refuse_unfinished(application)
+        plan = await plans.get(connection, application.plan_id)
+        record = await databases.get(connection, application.database)
+    try:
+        await _refuse_inexact(services, record, plan)
+    except HoldfastError as error:
+        await log_failure(services, caller, "plan.roll_back", error, database=record.name, subject=plan.id)
+        raise
+    async with deed(services, caller, "plan.roll_back", database=record.name, subject=plan.id) as doing:
+
+        async def enqueue() -> str:
+            job = await jobs.enqueue(
+                doing.connection,
+                kind=JobKind.ROLLBACK,
+                database=record.name,
+                database_id=record.id,
+                principal=caller.principal,
+                plan_id=plan.id,
+                application_id=application.id,
+            )
+            return job.id
+
+        rollback_id = await once(doing, caller, "RollBack", content, enqueue)
+        doing.details = {"job": rollback_id, "application": application.id}
+        return await jobs.get(doing.connection, rollback_id)
+
+
+def _refuse_unfinished(application: Job) -> None:
+    if application.kind is not JobKind.APPLICATION:
+        message = f"Job {application.id} is no application but of kind {application.kind}; name the job that applied the plan."
+        raise Refused(message, reason=Reason.JOB_STATE, facts={"kind": application.kind})
+    if not application.state.is_final:
+        message = f"Job {application.id} is {application.state}; wait for its end or cancel it, then roll back."
+        raise Refused(message, reason=Reason.JOB_STATE, facts={"state": application.state})
+
+
+async def _refuse_inexact(services: Services, record: DatabaseRecord, plan: PlanRecord) -> None:
+    async with reading(services, record, "preflight") as connection:
+        refuse_failed([item for item in await check(connection, None) if item.id in _REASONS])
+        found = await obstacles(connection, plan.id, plan.plan)
+        if found:
+            raise refuse(found)
+
+
+async def _job(services: Services, job_id: str) -> Job:
+    async with services.store.connection() as connection:
+        return await jobs.get(connection, job_id)

@@ -1,0 +1,39 @@
+"""/metrics, /healthz and /readyz: what dashboards and orchestrators ask. No call reaches a database but the readiness probe."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+#: Orchestrators wait a second or two for a probe; a late answer is none.
+READY_SECONDS = 2.0
+
+#: Returns why calls should go elsewhere; empty when they are welcome.
+Readiness = Callable[[], Awaitable[str]]
+
+
+def make_app(registry: CollectorRegistry, unready: Readiness) -> Starlette:
+    """Return the application."""
+
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"content-type": content_type})
+
+    async def healthz(_: Request) -> Response:
+        """Answering at all says that the loop is alive."""
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                reason = await unready()
+        except TimeoutError:
+            reason = f"the store did not answer within {READY_SECONDS:g} s"
+        return PlainTextResponse(f"{reason or 'ok'}\n", status_code=503 if reason else 200)
+
+    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])

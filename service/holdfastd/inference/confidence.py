@@ -1,0 +1,121 @@
+"""How sure: two calibrated probabilities per case, from traits and fitted coefficients.
+
+`target`: given that the column is a reference, which key it points at (a softmax over its options and "none of these").
+`reference`: whether it is a reference at all. Their product is the confidence. Coefficients are data, in coefficients.json.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from holdfastd.inference.cases import Case, Option
+
+Coefficients = Mapping[str, float]
+
+_SHARES = ((0.97, "share_97"), (0.9, "share_90"), (0.7, "share_70"), (0.5, "share_50"), (0.25, "share_25"))
+
+_NAMED = frozenset({"exact", "module", "context_whole"})
+_MANNERS = (
+    ("named", _NAMED),
+    ("keyed", frozenset({"key_name"})),
+    ("with_role", _NAMED | {"key_name_role"}),
+    ("near", frozenset({"near", "context_part", "tail_1"})),
+    ("extends", frozenset({"extends"})),
+    ("numbered", frozenset({"numbered"})),
+    ("shared_key", frozenset({"not_otherwise_named"})),
+    ("by", frozenset({"by", "kinship"})),
+    ("agent", frozenset({"agent"})),
+    ("agent_like", frozenset({"agent_like"})),
+    ("self", frozenset({"self", "self_weak"})),
+    ("owner", frozenset({"owner_by_place", "owner_by_own_end"})),
+    ("inside", frozenset({"inside"})),
+    ("siblings", frozenset({"only_siblings"})),
+)
+_WEIGHED = frozenset(
+    {"same_table", "not_primary", "not_unique", "other_schema", "same_module", "satellite", "called_like_key", "role_is_prefix", "suffix_names_key"}
+    | {"fit_same", "fit_family", "fit_mismatch", "people_0", "people_most_signs", "people_most_named", "people_plainest", "people_root", "initials", "by", "agent", "exact", "module", "role_1", "role_2", "role_3"}
+    | {"voted_all", "voted_most", "voted_some", "voted_few", "voted_none", "abbreviation", "head", "tail_1", "tail_2", "extends_1", "extends_2"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Coefficients of one pass."""
+
+    target: Coefficients
+    reference: Coefficients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A case with its likeliest option and what is believed of it."""
+
+    case: Case
+    #: None when no rule proposes a key.
+    option: Option | None
+    #: Probability of the option, given that the column is a reference.
+    target: float
+    #: Probability that the column is a reference.
+    reference: float
+
+    @property
+    def confidence(self) -> float:
+        """Probability that the column is a reference to this key."""
+        return self.target * self.reference
+
+
+def read_weights() -> tuple[Weights, Weights]:
+    """Return the fitted coefficients of the first and the second pass."""
+    raw = json.loads(files("holdfastd.inference").joinpath("coefficients.json").read_text(encoding="utf-8"))
+    first, second = (Weights(target=raw[name]["target"], reference=raw[name]["reference"]) for name in ("first_pass", "second_pass"))
+    return first, second
+
+
+def judge(case: Case, weights: Weights) -> Judged:
+    """Choose the likeliest option of a case and say how likely it is."""
+    if not case.options:
+        return Judged(case=case, option=None, target=0.0, reference=0.0)
+    shares = target_shares(case, weights.target)
+    share, option = max(zip(shares, case.options, strict=True), key=lambda each: (each[0], each[1].referenced))
+    chance = _logistic(_sum(weights.reference, reference_traits(case, option, share)))
+    return Judged(case=case, option=option, target=share, reference=chance)
+
+
+def target_shares(case: Case, coefficients: Coefficients) -> list[float]:
+    """Return the probability of each option, given that the column is a reference; what is missing to 1 is "none of these"."""
+    powers = [math.exp(min(_sum(coefficients, target_traits(case, option)), 50.0)) for option in case.options]
+    total = 1.0 + sum(powers)
+    return [power / total for power in powers]
+
+
+def target_traits(case: Case, option: Option) -> Iterable[str]:
+    """Return what counts for an option."""
+    suffix = next((trait for trait in case.traits if trait.startswith("suffix_")), "")
+    return {"option", *option.traits, *(f"{suffix}&{trait}" for trait in option.traits if trait in {"fit_same", "fit_family", "fit_mismatch"})}
+
+
+def reference_traits(case: Case, option: Option, share: float) -> Iterable[str]:
+    """Return what counts for a column being a reference: its own traits, those of its likeliest option, and some pairs."""
+    suffix = next((trait for trait in case.traits if trait.startswith("suffix_")), "")
+    kind = "id" if case.traits & {"int", "uuid"} else "text" if case.traits & {"text", "text_sized"} else "odd"
+    manner = manner_of(option)
+    found = {"column", *case.traits, *(f"to_{trait}" for trait in option.traits if trait in _WEIGHED)}
+    found |= {f"{suffix}&{kind}", f"{suffix}&{manner}", f"{kind}&{manner}", f"{suffix}&{kind}&{manner}", manner}
+    found.update(f"{kind}&to_{trait}" for trait in option.traits if trait.startswith("fit_"))
+    found.add(next((name for limit, name in _SHARES if share >= limit), "share_0"))
+    return found
+
+
+def manner_of(option: Option) -> str:
+    """Return the strongest way in which an option was found, in one word."""
+    return next((manner for manner, traits in _MANNERS if option.traits & traits and (manner != "named" or "role_0" in option.traits)), "weakly")
+
+
+def _sum(coefficients: Coefficients, traits: Iterable[str]) -> float:
+    return sum(coefficients.get(trait, 0.0) for trait in traits)
+
+
+def _logistic(value: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(min(value, 50.0), -50.0)))

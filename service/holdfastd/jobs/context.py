@@ -1,0 +1,119 @@
+"""What a job's code is handed: its job, a way to tell what happens, and when to stop.
+
+The lease is kept here. It counts as lost when the store says so, and also when no renewal succeeded for a whole time to live:
+whoever slept that long must assume a successor.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from holdfastd.errors import Cancelled, LeaseLost, Unavailable
+from holdfastd.jobs.model import EventKind, Happening, Job, Progress
+from holdfastd.store import leases
+from holdfastd.store.pool import Store
+from holdfastd.store.signals import WORK_CHANNEL
+
+#: Progress in between is told at most ten times a second; every event is a transaction.
+_PROGRESS_SECONDS = 0.1
+_RETRY_SECONDS = 0.25
+_RENEWALS_PER_TTL = 4
+
+
+class JobContext:
+    """One job in the hands of one worker."""
+
+    def __init__(self, store: Store, job: Job, *, ttl: timedelta, claimed_at: float) -> None:
+        """Take the job as claimed, and the monotonic time just before the claim."""
+        self.job = job
+        #: The last progress told, also when its event was left out.
+        self.progress: Progress | None = None
+        self._store = store
+        self._ttl = ttl
+        self._deadline = claimed_at + ttl.total_seconds()
+        self._cancel_requested = job.cancel_requested
+        self._handed_over = False
+        self._lost = False
+        self._next_progress = 0.0
+
+    async def record(self, happening: Happening, *, progress: Progress | None = None) -> None:
+        """Append an event; LeaseLost when the job was taken over. PROGRESS that follows too fast is left out."""
+        self.progress = progress or self.progress
+        now = time.monotonic()
+        if happening.kind is EventKind.PROGRESS:
+            if now < self._next_progress:
+                return
+            self._next_progress = now + _PROGRESS_SECONDS
+        await self.write(lambda connection: leases.append_event(connection, self.job, happening, self.progress))
+
+    def raise_if_stopped(self) -> None:
+        """Raise LeaseLost when the job is no longer ours or is handed over, Cancelled when somebody asked to stop."""
+        if not self.is_held or self._handed_over:
+            raise LeaseLost(f"job {self.job.id} is not ours any more")
+        if self._cancel_requested:
+            raise Cancelled
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the lease must still be ours."""
+        return not self._lost and time.monotonic() < self._deadline
+
+    @property
+    def is_handed_over(self) -> bool:
+        """Tell whether the job is to be given back because this replica stops."""
+        return self._handed_over
+
+    def hand_over(self) -> None:
+        """Stop at the next safe point, so that another replica, or the next start, goes on."""
+        self._handed_over = True
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """Lend a transaction of the store that commits only while the job is ours."""
+        async with self._store.transaction() as connection:
+            await leases.hold(connection, self.job)
+            yield connection
+
+    async def write(self, write: Callable[[Any], Awaitable[object]]) -> None:
+        """Write to the store in a transaction; a store that is away is tried again as long as the lease lasts."""
+        while True:
+            try:
+                async with self._store.transaction() as connection:
+                    await write(connection)
+            except Unavailable:
+                if not self.is_held:
+                    raise LeaseLost(f"job {self.job.id}: the store was away for too long") from None
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+    async def keep(self) -> None:
+        """Renew the lease until it is lost; that raises LeaseLost. Requests to cancel arrive here, too."""
+        period = self._ttl.total_seconds() / _RENEWALS_PER_TTL
+        with self._store.signals.waiting(WORK_CHANNEL, self.job.id) as asked:
+            while True:
+                try:
+                    await self._renew()
+                except (Unavailable, TimeoutError):
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    continue
+                try:
+                    await asyncio.wait_for(asked.wait(), timeout=period)
+                except TimeoutError:
+                    continue
+                asked.clear()
+
+    async def _renew(self) -> None:
+        sent = time.monotonic()
+        if not self.is_held:
+            raise LeaseLost(f"job {self.job.id} was not renewed in time")
+        try:
+            async with asyncio.timeout(self._deadline - sent), self._store.connection() as connection:
+                self._cancel_requested = await leases.renew(connection, self.job, self._ttl)
+        except LeaseLost:
+            self._lost = True
+            raise
+        self._deadline = sent + self._ttl.total_seconds()

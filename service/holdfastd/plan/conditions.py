@@ -1,0 +1,73 @@
+"""Questions to the catalog that tell whether a step is done, as SQL that returns one boolean. Pure.
+
+Names are compared as literals against the catalog, definitions column by column: a key of the right name but another definition is
+not ours.
+"""
+
+from holdfastd.catalog.model import OnDelete
+from holdfastd.names import ColumnSet, TableName, literal, qualified
+
+#: pg_constraint.confdeltype.
+_DELETE_CODES = {
+    OnDelete.NO_ACTION: "a",
+    OnDelete.RESTRICT: "r",
+    OnDelete.CASCADE: "c",
+    OnDelete.SET_NULL: "n",
+    OnDelete.SET_DEFAULT: "d",
+}
+
+
+def ledger_exists() -> str:
+    """Return the question whether schema holdfast is ready."""
+    return "SELECT pg_catalog.to_regclass('holdfast.backup') IS NOT NULL AND pg_catalog.to_regclass('holdfast.fence') IS NOT NULL"
+
+
+def index_is_ready(table: TableName, name: str, columns: tuple[str, ...]) -> str:
+    """Return the question whether a usable, full btree index of this name covers exactly these columns."""
+    return (
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_index AS index\n"
+        "  JOIN pg_catalog.pg_class AS relation ON relation.oid = index.indexrelid\n"
+        "  JOIN pg_catalog.pg_am AS method ON method.oid = relation.relam\n"
+        f"  WHERE index.indrelid = {_oid(table)} AND relation.relname = {literal(name)}\n"
+        "  AND index.indisvalid AND index.indisready AND index.indpred IS NULL AND method.amname = 'btree'\n"
+        f"  AND {_names('index.indrelid', 'index.indkey::smallint[]')} = {_array(columns)})"
+    )
+
+
+def foreign_key_exists(referencing: ColumnSet, referenced: ColumnSet, name: str, on_delete: OnDelete) -> str:
+    """Return the question whether the key is there, as planned, validated or not."""
+    return f"SELECT {_foreign_key(referencing, referenced, name, on_delete)})"
+
+
+def foreign_key_is_validated(referencing: ColumnSet, referenced: ColumnSet, name: str, on_delete: OnDelete) -> str:
+    """Return the question whether the key is there, as planned, and validated."""
+    return f"SELECT {_foreign_key(referencing, referenced, name, on_delete)} AND constraint_row.convalidated)"
+
+
+def _foreign_key(referencing: ColumnSet, referenced: ColumnSet, name: str, on_delete: OnDelete) -> str:
+    return (
+        "EXISTS (SELECT FROM pg_catalog.pg_constraint AS constraint_row\n"
+        f"  WHERE constraint_row.contype = 'f' AND constraint_row.conname = {literal(name)}\n"
+        f"  AND constraint_row.conrelid = {_oid(referencing.table)} AND constraint_row.confrelid = {_oid(referenced.table)}\n"
+        f"  AND constraint_row.confdeltype = '{_DELETE_CODES[on_delete]}'\n"
+        f"  AND {_names('constraint_row.conrelid', 'constraint_row.conkey')} = {_array(referencing.columns)}\n"
+        f"  AND {_names('constraint_row.confrelid', 'constraint_row.confkey')} = {_array(referenced.columns)}"
+    )
+
+
+def _oid(table: TableName) -> str:
+    return f"pg_catalog.to_regclass({literal(qualified(table))})"
+
+
+def _names(relation: str, numbers: str) -> str:
+    """Return the names of columns, in the order of their numbers in an array."""
+    return (
+        "ARRAY(SELECT attribute.attname::text"
+        f" FROM pg_catalog.unnest({numbers}) WITH ORDINALITY AS key (number, position)"
+        f" JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = {relation} AND attribute.attnum = key.number"
+        " ORDER BY key.position)"
+    )
+
+
+def _array(columns: tuple[str, ...]) -> str:
+    return f"ARRAY[{', '.join(literal(column) for column in columns)}]::text[]"

@@ -1,0 +1,190 @@
+"""What to do with each relationship: Holdfast's defaults, the caller's overrides, and what PostgreSQL can do. Pure.
+
+Two rounds, because the second needs to look at rows: `decide` settles which keys are made and how, `settle` what happens to orphan
+rows once it is known what deleting them would take along.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from holdfastd.catalog.model import Catalog, ForeignKey, Match, OnDelete, TableKind
+from holdfastd.errors import NotFound, Reason, Refused
+from holdfastd.inference.model import Relationship, Tier
+from holdfastd.names import TableName
+from holdfastd.plan.model import Decision, OrphanAction, Override
+from holdfastd.plan.naming import Names
+
+_ACTION_BY_ON_DELETE = {OnDelete.CASCADE: OrphanAction.DELETE, OnDelete.SET_NULL: OrphanAction.SET_NULL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """What cleaning up the orphan rows of one relationship would take or change."""
+
+    rows: Mapping[TableName, int]
+    #: Why deleting cannot work; empty when it can.
+    blocked: str = ""
+
+
+def decide(catalog: Catalog, relationships: Sequence[Relationship], overrides: Sequence[Override]) -> tuple[Decision, ...]:
+    """Return one decision per relationship. Refused PLAN_INFEASIBLE when an override asks for what PostgreSQL cannot do."""
+    by_id = {override.relationship_id: override for override in overrides}
+    unknown = by_id.keys() - {relationship.id for relationship in relationships}
+    if unknown:
+        missing = min(unknown)
+        message = f"The audit found no relationship {missing}; list them with `holdfast relationships`."
+        raise NotFound(message, reason=Reason.RELATIONSHIP_NOT_FOUND, facts={"relationship_id": missing})
+    names = Names(catalog)
+    return tuple(
+        _decide_one(catalog, relationship, by_id.get(relationship.id), names)
+        for relationship in sorted(relationships, key=lambda relationship: (relationship.referencing, relationship.id))
+    )
+
+
+def _decide_one(catalog: Catalog, relationship: Relationship, override: Override | None, names: Names) -> Decision:
+    on_delete = (override and override.on_delete) or relationship.suggested_on_delete
+    action = (override and override.orphan_action) or _ACTION_BY_ON_DELETE.get(on_delete, OrphanAction.LEAVE)
+    decision = Decision(
+        relationship_id=relationship.id,
+        referencing=relationship.referencing,
+        referenced=relationship.referenced,
+        included=False,
+        reason="",
+        on_delete=on_delete,
+        orphan_action=action,
+        orphan_rows=relationship.orphan_rows.value if relationship.orphan_rows.is_known else 0,
+        closure_rows=0,
+        repoint_to=override.repoint_to if override else (),
+    )
+    wanted = override.include if override else None
+    if override is not None and wanted is not False:
+        _refuse_infeasible(catalog, relationship, decision, override)
+    reason = _why_not(catalog, relationship, wanted=wanted)
+    if reason:
+        return replace(decision, reason=reason)
+    if action is OrphanAction.SET_NULL and not can_set_null(catalog, relationship):
+        decision = replace(decision, orphan_action=OrphanAction.LEAVE)
+    return replace(
+        decision,
+        included=True,
+        reason=_why(relationship, override),
+        constraint_name=relationship.constraint_name or names.foreign_key(relationship.referencing),
+        index_name="" if relationship.indexed else names.index(relationship.referencing),
+    )
+
+
+def _why(relationship: Relationship, override: Override | None) -> str:
+    if override is not None:
+        return "As the policy says."
+    if relationship.declared:
+        return "Declared, but not validated yet."
+    return relationship.rationale
+
+
+def _why_not(catalog: Catalog, relationship: Relationship, *, wanted: bool | None) -> str:
+    """Return why a relationship is not planned; empty when it is."""
+    if wanted is False:
+        return "Left out by the policy."
+    impossible = next(impossibilities(catalog, relationship), "")
+    if impossible:
+        return impossible
+    if relationship.declared:
+        return _why_not_declared(catalog, relationship)
+    if not relationship.orphan_rows.is_known:
+        return f"Its rows could not be counted: {relationship.orphan_rows.reason}"
+    if wanted is None and relationship.tier is Tier.REVIEW:
+        return f"Confidence {relationship.confidence:.2f} is below what is planned by default; include it by policy if it is meant."
+    return ""
+
+
+def _why_not_declared(catalog: Catalog, relationship: Relationship) -> str:
+    if relationship.validated:
+        return "Declared and validated already."
+    key = declared_key(catalog, relationship)
+    plain = key is not None and key.match is Match.SIMPLE and not key.deferrable and not key.set_null_columns
+    if not plain or key is None or key.on_update is not OnDelete.NO_ACTION:
+        return "Declared NOT VALID with options that a rollback could not put back; validate it by hand."
+    return ""
+
+
+def declared_key(catalog: Catalog, relationship: Relationship) -> ForeignKey | None:
+    """Return the foreign key that declares a relationship."""
+    keys = catalog.tables[relationship.referencing.table].foreign_keys
+    return next((key for key in keys if key.name == relationship.constraint_name), None)
+
+
+def impossibilities(catalog: Catalog, relationship: Relationship) -> Iterator[str]:
+    """Yield why no foreign key can be made for a relationship, or not by Holdfast."""
+    referencing, referenced = (catalog.tables[columns.table] for columns in (relationship.referencing, relationship.referenced))
+    if relationship.obstacle:
+        yield relationship.obstacle
+    if relationship.declared and not relationship.enforced:
+        yield "Declared NOT ENFORCED; alter it to ENFORCED by hand, which PostgreSQL does under ACCESS EXCLUSIVE."
+    if referencing.kind is not TableKind.TABLE:
+        yield "The referencing table is partitioned or foreign; Holdfast audits such tables and does not change them yet."
+    if referenced.kind is TableKind.FOREIGN:
+        yield "The referenced table is a foreign table; PostgreSQL cannot reference it."
+    if referencing.persistence == "p" and referenced.persistence != "p":
+        yield "A permanent table cannot reference an unlogged one."
+    virtual = {column.name for column in referencing.columns if column.generated == "v"}
+    if virtual.intersection(relationship.referencing.columns):
+        yield "A virtual generated column cannot carry a foreign key."
+
+
+def _refuse_infeasible(catalog: Catalog, relationship: Relationship, decision: Decision, override: Override) -> None:
+    for problem in _problems(catalog, relationship, decision, override):
+        message = f"{relationship.id}: {problem}"
+        raise Refused(message, reason=Reason.PLAN_INFEASIBLE, facts={"relationship_id": relationship.id})
+
+
+def _problems(catalog: Catalog, relationship: Relationship, decision: Decision, override: Override) -> Iterator[str]:
+    """Yield what the override asks for and PostgreSQL cannot do."""
+    if override.include:
+        yield from impossibilities(catalog, relationship)
+    if relationship.declared and override.on_delete not in (None, relationship.declared_on_delete):
+        yield "it is declared already; its ON DELETE cannot be changed by a plan."
+    if override.on_delete is OnDelete.SET_NULL and not nullable_columns(catalog, relationship):
+        yield "ON DELETE SET NULL needs columns that accept NULL; choose CASCADE, RESTRICT or NO ACTION."
+    if override.on_delete is OnDelete.SET_DEFAULT:
+        yield "ON DELETE SET DEFAULT is not planned by Holdfast; choose another action."
+    if override.orphan_action is OrphanAction.SET_NULL and not can_set_null(catalog, relationship):
+        yield "orphan rows can be set NULL only where the columns accept NULL and the table has a primary key to find the rows again."
+    if override.orphan_action is OrphanAction.REPOINT:
+        yield from _repoint_problems(catalog, decision)
+
+
+def _repoint_problems(catalog: Catalog, decision: Decision) -> Iterator[str]:
+    if len(decision.repoint_to) != len(decision.referencing.columns):
+        yield f"repoint_to needs {len(decision.referencing.columns)} value(s), one per referenced column."
+    if not catalog.tables[decision.referencing.table].primary_key:
+        yield "orphan rows can be repointed only where the table has a primary key to find the rows again."
+
+
+def nullable_columns(catalog: Catalog, relationship: Relationship) -> bool:
+    """Tell whether all referencing columns can become NULL."""
+    table = catalog.tables[relationship.referencing.table]
+    columns = [table.column(name) for name in relationship.referencing.columns]
+    return not any(column.not_null or column.generated for column in columns)
+
+
+def can_set_null(catalog: Catalog, relationship: Relationship) -> bool:
+    """Tell whether orphan rows can be set NULL and found again: by the primary key."""
+    has_key = bool(catalog.tables[relationship.referencing.table].primary_key)
+    return has_key and nullable_columns(catalog, relationship)
+
+
+def settle(decisions: Sequence[Decision], closures: Mapping[str, Closure], overrides: Sequence[Override]) -> tuple[Decision, ...]:
+    """Return the decisions with what their cleanups take along; a cleanup that something blocks is left, and says why."""
+    asked = {override.relationship_id for override in overrides if override.orphan_action is OrphanAction.DELETE}
+    return tuple(_settle_one(decision, closures.get(decision.relationship_id), asked) for decision in decisions)
+
+
+def _settle_one(decision: Decision, closure: Closure | None, asked: set[str]) -> Decision:
+    if closure is None:
+        return decision
+    if not closure.blocked:
+        return replace(decision, closure_rows=sum(closure.rows.values()))
+    if decision.relationship_id in asked:
+        message = f"{decision.relationship_id}: {closure.blocked}"
+        raise Refused(message, reason=Reason.PLAN_INFEASIBLE, facts={"relationship_id": decision.relationship_id})
+    return replace(decision, orphan_action=OrphanAction.LEAVE, reason=f"Orphan rows stay: {closure.blocked}")

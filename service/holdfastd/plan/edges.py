@@ -1,0 +1,64 @@
+"""The foreign keys that a deletion follows: declared ones and those that the plan adds before it cleans up. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from holdfastd.catalog.model import Catalog, OnDelete, Operator
+from holdfastd.inference.model import Relationship
+from holdfastd.names import ColumnSet, TableName
+from holdfastd.plan.model import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A key as it will be enforced when orphan rows are cleaned up."""
+
+    referencing: ColumnSet
+    referenced: ColumnSet
+    on_delete: OnDelete
+    operators: tuple[Operator, ...]
+    #: Columns that SET NULL changes.
+    nulled: tuple[str, ...]
+
+
+def enforced_edges(catalog: Catalog, relationships: Sequence[Relationship], decisions: Sequence[Decision]) -> tuple[Edge, ...]:
+    """Return all keys that will be enforced while the plan cleans up."""
+    declared = [
+        Edge(
+            referencing=key.referencing,
+            referenced=key.referenced,
+            on_delete=key.on_delete,
+            operators=key.operators,
+            nulled=key.set_null_columns or key.referencing.columns,
+        )
+        for key in catalog.foreign_keys
+        if key.enforced
+    ]
+    by_id = {relationship.id: relationship for relationship in relationships}
+    planned = [
+        Edge(
+            referencing=decision.referencing,
+            referenced=decision.referenced,
+            on_delete=decision.on_delete,
+            operators=by_id[decision.relationship_id].operators,
+            nulled=decision.referencing.columns,
+        )
+        for decision in decisions
+        if decision.included and not by_id[decision.relationship_id].declared
+    ]
+    return (*declared, *planned)
+
+
+def reachable(edges: Iterable[Edge], start: TableName) -> tuple[TableName, ...]:
+    """Return the tables that deleting rows of `start` may reach by CASCADE or SET NULL, `start` first."""
+    following = [edge for edge in edges if edge.on_delete in (OnDelete.CASCADE, OnDelete.SET_NULL)]
+    tables, deleted = [start], [start]
+    for table in deleted:
+        for edge in following:
+            if edge.referenced.table != table:
+                continue
+            if edge.referencing.table not in tables:
+                tables.append(edge.referencing.table)
+            if edge.on_delete is OnDelete.CASCADE and edge.referencing.table not in deleted:
+                deleted.append(edge.referencing.table)
+    return tuple(tables)

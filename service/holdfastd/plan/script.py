@@ -1,0 +1,256 @@
+"""A plan as scripts for `psql -v ON_ERROR_STOP=1 -f`: they do what the service does, with the very SQL of the steps. Pure.
+
+Each step asks first whether it is done, so a script that stopped can be run again. A cleanup's statements are run with EXECUTE …
+USING, so that their parameters stay parameters.
+"""
+
+from collections.abc import Iterator
+
+from holdfastd.names import comment, identifier, literal, qualified
+from holdfastd.plan.conditions import foreign_key_exists, foreign_key_is_validated
+from holdfastd.plan.model import CleanUpRecipe, Decision, LockPolicy, Plan, ScriptKind, Statement, Step, StepKind
+
+_TIMEOUTS = {LockPolicy.SHORT: "400ms", LockPolicy.LONG: "30s", LockPolicy.NONE: "5s"}
+_BATCH_ROWS, _WINDOW_BLOCKS = 500, 1024
+_SESSION = """\\set ON_ERROR_STOP on
+SET search_path = '';
+SET row_security = off;
+SET synchronous_commit = on;
+SET extra_float_digits = 1;
+SET datestyle = 'ISO, MDY';
+SET intervalstyle = 'postgres';
+SET timezone = 'UTC';
+SET bytea_output = 'hex';
+SET client_min_messages = warning;
+SET application_name = 'holdfast/script';"""
+
+
+def render_script(plan_id: str, plan: Plan, kind: ScriptKind) -> str:
+    """Return the script as text."""
+    bodies = {
+        ScriptKind.FORWARD: _forward,
+        ScriptKind.VERIFY: _verify,
+        ScriptKind.ROLLBACK: _rollback,
+        ScriptKind.RESTORE: _restore,
+    }
+    head = (comment(f"Holdfast, plan {plan_id}: {kind.lower()}"), comment(f"fingerprint {plan.fingerprint}"), _SESSION)
+    return "\n".join((*head, *bodies[kind](plan_id, plan))) + "\n"
+
+
+def _forward(plan_id: str, plan: Plan) -> Iterator[str]:
+    for step in plan.steps:
+        yield f"\n{comment(f'Step {step.number}: {step.title}')}"
+        for hazard in step.hazards:
+            yield comment(f"{hazard.kind}: {hazard.message}")
+        if step.kind is StepKind.VERIFY:
+            yield from _verify(plan_id, plan)
+            return
+        yield from _guarded(f"NOT ({step.done_when})", _step(plan_id, step))
+
+
+def _guarded(condition: str, lines: Iterator[str]) -> Iterator[str]:
+    """Yield lines that psql runs only where the condition holds."""
+    yield f"SELECT {condition} AS todo \\gset"
+    yield "\\if :todo"
+    yield from lines
+    yield "\\endif"
+
+
+def _step(plan_id: str, step: Step) -> Iterator[str]:
+    if step.recipe is not None:
+        yield _note(plan_id, step, "INTENT")
+        yield _lock_timeout(LockPolicy.SHORT)
+        yield _clean_up(plan_id, step, step.recipe)
+        return
+    if step.kind is not StepKind.PREPARE:
+        yield _note(plan_id, step, "INTENT")
+    yield from _statements(step.statements)
+
+
+def _statements(statements: tuple[Statement, ...]) -> Iterator[str]:
+    """Yield statements under their lock policy, those that can share a transaction in one."""
+    transactional = all(statement.transactional for statement in statements)
+    yield _lock_timeout(statements[0].lock_policy)
+    if transactional:
+        yield "BEGIN;"
+    for statement in statements:
+        for lock in statement.locks:
+            yield comment(f"locks {lock.table}: {lock.level}")
+        yield f"{statement.sql};"
+    if transactional:
+        yield "COMMIT;"
+
+
+def _lock_timeout(policy: LockPolicy) -> str:
+    return f"SET lock_timeout = '{_TIMEOUTS[policy]}';"
+
+
+def _note(plan_id: str, step: Step, entry: str) -> str:
+    return f"INSERT INTO holdfast.ledger (plan_id, step, entry) VALUES ({literal(plan_id)}, {step.number}, '{entry}');"
+
+
+def _clean_up(plan_id: str, step: Step, recipe: CleanUpRecipe) -> str:
+    """Return a DO block that walks the table window by window and commits batch by batch, as the service does."""
+    expansions = "\n".join(
+        f"        EXECUTE {_quoted(expansion.back_up)} USING batch;\n"
+        f"        GET DIAGNOSTICS added = ROW_COUNT;\n"
+        f"        again := again OR added > 0;\n"
+        f"        EXECUTE {_quoted(expansion.recheck)} USING batch;"
+        for expansion in recipe.expansions
+    )
+    loop = f"      LOOP\n        again := false;\n{expansions}\n        EXIT WHEN NOT again;\n      END LOOP;\n" if expansions else ""
+    body = f"""
+DECLARE
+  batch bigint; low bigint; high bigint; blocks bigint; left_over bigint; found bigint; changed bigint; saved bigint; added bigint;
+  hit boolean; again boolean;
+BEGIN
+  FOR walk IN 1..10 LOOP
+    blocks := pg_catalog.pg_relation_size({literal(qualified(recipe.tables[0]))}::pg_catalog.regclass)
+      / pg_catalog.current_setting('block_size')::bigint;
+    low := 0;
+    WHILE low < blocks LOOP
+      high := low + {_WINDOW_BLOCKS};
+      EXECUTE {_quoted(recipe.probe)} INTO hit USING '(' || low || ',0)', '(' || high || ',0)';
+      IF NOT hit THEN
+        low := high;
+        CONTINUE;
+      END IF;
+      EXECUTE {_quoted(recipe.lock)};
+      INSERT INTO holdfast.ledger (plan_id, step, entry) VALUES ({literal(plan_id)}, {step.number}, 'BATCH') RETURNING id INTO batch;
+      EXECUTE {_quoted(recipe.back_up)} USING batch, '(' || low || ',0)', '(' || high || ',0)', {_BATCH_ROWS}::bigint;
+      GET DIAGNOSTICS found = ROW_COUNT;
+      EXECUTE {_quoted(recipe.recheck)} USING batch;
+{loop}      EXECUTE {_quoted(recipe.change)} USING batch;
+      GET DIAGNOSTICS changed = ROW_COUNT;
+      SELECT pg_catalog.count(*) FILTER (WHERE via = 0), pg_catalog.count(*) INTO saved, added FROM holdfast.backup AS rows
+        WHERE rows.batch = clean_up.batch;
+      IF changed <> saved THEN
+        RAISE EXCEPTION '% rows were backed up, % changed: a trigger or rule interferes', saved, changed;
+      END IF;
+      UPDATE holdfast.ledger SET row_count = added WHERE id = clean_up.batch;
+      COMMIT;
+      IF found < {_BATCH_ROWS} THEN
+        low := high;
+      END IF;
+    END LOOP;
+    EXECUTE {_quoted(recipe.count)} INTO left_over;
+    EXIT WHEN left_over = 0;
+  END LOOP;
+END
+"""
+    return f"DO {_quoted('<<clean_up>>' + body)};"
+
+
+def _quoted(text: str) -> str:
+    """Return text dollar-quoted, with a tag that it does not hold."""
+    number = 0
+    while f"$q{number}$" in text:
+        number += 1
+    return f"$q{number}${text}$q{number}$"
+
+
+def _included(plan: Plan) -> list[Decision]:
+    return [decision for decision in plan.decisions if decision.included]
+
+
+def _verify(_: str, plan: Plan) -> Iterator[str]:
+    """Yield one table of counts and keys, then a check that fails when something is not as planned."""
+    validated = {step.relationship_id for step in plan.steps if step.kind is StepKind.VALIDATE_FOREIGN_KEY}
+    rows, checks = [], []
+    for decision, statement in zip(_included(plan), plan.steps[-1].statements, strict=True):
+        key = (decision.referencing, decision.referenced, decision.constraint_name, decision.on_delete)
+        proven = decision.relationship_id in validated
+        condition = (foreign_key_is_validated if proven else foreign_key_exists)(*key)
+        name = literal(decision.relationship_id)
+        rows.append(f"SELECT {name} AS relationship, ({statement.sql}) AS orphan_rows, ({condition}) AS key_as_planned")
+        wrong = f"NOT ({condition})" + (f" OR ({statement.sql}) > 0" if proven else "")
+        checks.append(f"  IF {wrong} THEN RAISE EXCEPTION 'not as planned: %', {name}; END IF;")
+    yield "\nUNION ALL\n".join(rows) + ";"
+    body = "\nBEGIN\n" + "\n".join(checks) + "\nEND\n"
+    yield f"DO {_quoted(body)};"
+
+
+def _rollback(plan_id: str, plan: Plan) -> Iterator[str]:
+    yield from _refuse_inexact(plan_id, plan)
+    keys = [step for step in reversed(plan.steps) if step.kind in (StepKind.ADD_FOREIGN_KEY, StepKind.VALIDATE_FOREIGN_KEY) and step.undo]
+    for step in keys:
+        yield f"\n{comment(f'Undo step {step.number}: {step.title}')}"
+        yield from _guarded(_begun(plan_id, step), _undo(plan_id, step, step.undo[:1], finished=len(step.undo) == 1))
+    yield from _put_back(plan_id, plan)
+    indexes = [step for step in reversed(plan.steps) if step.kind is StepKind.CREATE_INDEX]
+    for step in [*keys, *indexes]:
+        late = step.undo if step.kind is StepKind.CREATE_INDEX else step.undo[1:]
+        if late:
+            yield f"\n{comment(f'Undo step {step.number}: {step.title}')}"
+            yield from _guarded(_begun(plan_id, step), _undo(plan_id, step, late, finished=True))
+
+
+def _undo(plan_id: str, step: Step, statements: tuple[Statement, ...], *, finished: bool) -> Iterator[str]:
+    yield from _statements(statements)
+    if finished:
+        yield _note(plan_id, step, "UNDONE")
+
+
+def _begun(plan_id: str, step: Step) -> str:
+    return (
+        f"EXISTS (SELECT FROM holdfast.ledger AS entry WHERE entry.plan_id = {literal(plan_id)} AND entry.step = {step.number}"
+        " AND entry.entry = 'INTENT' AND NOT EXISTS (SELECT FROM holdfast.ledger AS later WHERE later.plan_id = entry.plan_id"
+        " AND later.step = entry.step AND later.entry = 'UNDONE' AND later.id > entry.id))"
+    )
+
+
+def _refuse_inexact(plan_id: str, plan: Plan) -> Iterator[str]:
+    """Yield a block that fails, naming the rows, before anything is touched."""
+    checks = [check for step in plan.steps if step.recipe is not None for check in step.recipe.restore_checks]
+    damaged = (
+        "SELECT 'backup batch ' || entry.id || ' is incomplete' FROM holdfast.ledger AS entry WHERE entry.plan_id = $1::text"
+        " AND entry.entry = 'BATCH' AND entry.row_count <>"
+        " (SELECT pg_catalog.count(*) FROM holdfast.backup AS saved WHERE saved.batch = entry.id)"
+    )
+    lines = [
+        f"  FOR obstacle IN EXECUTE {_quoted(check)} USING {literal(plan_id)}::text LOOP"
+        " RAISE EXCEPTION 'not exact, nothing was touched: %', obstacle; END LOOP;"
+        for check in (damaged, *checks)
+    ]
+    body = "\nDECLARE\n  obstacle text;\nBEGIN\n" + "\n".join(lines) + "\nEND\n"
+    yield f"\n{comment('Could it be exact?')}\nDO {_quoted(body)};"
+
+
+def _put_back(plan_id: str, plan: Plan) -> Iterator[str]:
+    """Yield a block per cleanup, the last one first, that puts its batches back, one transaction each."""
+    for step in reversed(plan.steps):
+        if step.recipe is None:
+            continue
+        body = f"""
+DECLARE
+  batch bigint; rows bigint; entry bigint;
+BEGIN
+  FOR batch IN SELECT ledger.id FROM holdfast.ledger AS ledger
+    WHERE ledger.plan_id = {literal(plan_id)} AND ledger.step = {step.number} AND ledger.entry = 'BATCH'
+    AND EXISTS (SELECT FROM holdfast.backup AS saved WHERE saved.batch = ledger.id AND saved.restored_by IS NULL)
+    ORDER BY ledger.id DESC
+  LOOP
+    EXECUTE {_quoted(step.recipe.restore)} INTO rows USING batch;
+    INSERT INTO holdfast.ledger (plan_id, step, entry, row_count) VALUES ({literal(plan_id)}, {step.number}, 'RESTORED', rows)
+      RETURNING id INTO entry;
+    UPDATE holdfast.backup AS saved SET restored_by = entry WHERE saved.batch = put_back.batch;
+    COMMIT;
+  END LOOP;
+END
+"""
+        yield f"\n{comment(f'Put back: {step.relationship_id}')}\n{_lock_timeout(LockPolicy.SHORT)}\nDO {_quoted('<<put_back>>' + body)};"
+
+
+def _restore(plan_id: str, plan: Plan) -> Iterator[str]:
+    """Yield the script that only puts rows back; it refuses while a key of the plan would reject them."""
+    enforced = [
+        f"  IF ({foreign_key_exists(decision.referencing, decision.referenced, decision.constraint_name, decision.on_delete)})"
+        f" THEN RAISE EXCEPTION 'key % still rejects the rows; roll back instead', {literal(identifier(decision.constraint_name))}; END IF;"
+        for decision in _included(plan)
+        if any(step.recipe is not None and step.relationship_id == decision.relationship_id for step in plan.steps)
+    ]
+    if enforced:
+        body = "\nBEGIN\n" + "\n".join(enforced) + "\nEND\n"
+        yield f"\n{comment('Would an enforced key reject the rows?')}\nDO {_quoted(body)};"
+    yield from _refuse_inexact(plan_id, plan)
+    yield from _put_back(plan_id, plan)

@@ -1,0 +1,66 @@
+"""AuditService: decode, call the flow, encode."""
+
+# ruff: noqa: N802 (gRPC names the methods)
+
+from holdfast.v1 import audit_service_pb2 as pb
+from holdfast.v1.audit_service_pb2_grpc import AuditServiceServicer
+from holdfastd.findings.model import Severity
+from holdfastd.flows import audits
+from holdfastd.flows.context import Services
+from holdfastd.rpc import decode, encode, encode_record, fields
+from holdfastd.rpc.enums import from_proto
+from holdfastd.rpc.interceptor import Context
+
+
+class AuditService(AuditServiceServicer):
+    """Starts audits and returns what they found."""
+
+    def __init__(self, services: Services) -> None:
+        """Take what the flows work with."""
+        self._services = services
+
+    async def StartAudit(self, request: pb.StartAuditRequest, _: Context) -> pb.StartAuditResponse:
+        """Start an audit."""
+        caller = decode.caller(request.request_id)
+        record, job = await audits.start(self._services, caller, fields.database_name(request.database))
+        return pb.StartAuditResponse(audit=encode_record.audit(record), job=encode.job(job))
+
+    async def GetAudit(self, request: pb.GetAuditRequest, _: Context) -> pb.GetAuditResponse:
+        """Return one audit."""
+        record = await audits.get(self._services, fields.identifier(request.id, "id"))
+        return pb.GetAuditResponse(audit=encode_record.audit(record))
+
+    async def ListAudits(self, request: pb.ListAuditsRequest, _: Context) -> pb.ListAuditsResponse:
+        """List audits, newest first."""
+        database = fields.database_filter(request.database)
+        page = fields.page(request.page_size, request.page_token, "ListAudits", database)
+        found = await audits.list_page(self._services, database, page.after, page.limit)
+        records, token = page.cut(found, lambda item: (item.id,))
+        return pb.ListAuditsResponse(audits=map(encode_record.audit, records), next_page_token=token)
+
+    async def ListRelationships(self, request: pb.ListRelationshipsRequest, _: Context) -> pb.ListRelationshipsResponse:
+        """List the relationships of an audit. Later pages stay with the audit of the first."""
+        database = fields.database_name(request.database)
+        audit_id, page = decode.audit_page(request, "ListRelationships")
+        record, found = await audits.relationships_page(self._services, database, audit_id, page.position, page.limit)
+        items, token = page.cut(found, lambda item: (record.id, str(item[0])))
+        relationships = [encode.relationship(relationship) for _, relationship in items]
+        return pb.ListRelationshipsResponse(relationships=relationships, next_page_token=token, audit_id=record.id)
+
+    async def ListFindings(self, request: pb.ListFindingsRequest, _: Context) -> pb.ListFindingsResponse:
+        """List the findings of an audit, the worst first. Later pages stay with the audit of the first."""
+        database = fields.database_name(request.database)
+        severity = from_proto(Severity, request.minimum_severity, "minimum_severity")
+        audit_id, page = decode.audit_page(request, "ListFindings", severity)
+        record, found = await audits.findings_page(self._services, database, audit_id, severity, page.position, page.limit)
+        items, token = page.cut(found, lambda item: (record.id, str(item[0])))
+        findings = [encode.finding(finding) for _, finding in items]
+        return pb.ListFindingsResponse(findings=findings, next_page_token=token, audit_id=record.id)
+
+    async def SampleOrphans(self, request: pb.SampleOrphansRequest, _: Context) -> pb.SampleOrphansResponse:
+        """Read some orphan rows of a relationship from the target now."""
+        database = fields.database_name(request.database)
+        relationship_id = fields.required(request.relationship_id, "relationship_id")
+        limit, columns = decode.sample_limit(request.limit), fields.column_names(request.columns, "columns")
+        samples = await audits.sample_orphans(self._services, decode.caller(), database, relationship_id, limit, columns)
+        return encode_record.orphan_samples(samples)

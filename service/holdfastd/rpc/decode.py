@@ -1,0 +1,90 @@
+"""Requests to domain values: what one field alone cannot decide."""
+
+import re
+from collections.abc import Sequence
+
+from holdfast.v1 import audit_service_pb2, database_service_pb2, plan_service_pb2
+from holdfastd.catalog.model import OnDelete
+from holdfastd.errors import InvalidField
+from holdfastd.flows.context import Caller, DsnSource
+from holdfastd.plan.model import OrphanAction, Override
+from holdfastd.rpc import fields
+from holdfastd.rpc.enums import from_proto
+from holdfastd.rpc.interceptor import current_principal
+from holdfastd.store.model import DsnKind
+
+MAX_OVERRIDES = 10_000
+DEFAULT_SAMPLES = 20
+MAX_SAMPLES = 1000
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def caller(request_id: str = "") -> Caller:
+    """Return who calls, and the id under which the call is done only once; empty when the caller chose none."""
+    return Caller(principal=current_principal(), request_id=fields.optional_identifier(request_id, "request_id"))
+
+
+def dsn_source(message: database_service_pb2.DsnSource) -> DsnSource:
+    """Return where the DSN comes from. Whether it leads anywhere is found out by connecting."""
+    match message.WhichOneof("source"):
+        case "env":
+            if not _VARIABLE.match(message.env):
+                raise InvalidField("dsn.env", "dsn.env is not the name of an environment variable.")
+            return DsnSource(kind=DsnKind.ENV, value=fields.text(message.env, "dsn.env"))
+        case "file":
+            return DsnSource(kind=DsnKind.FILE, value=fields.required(message.file, "dsn.file"))
+        case "inline":
+            return DsnSource(kind=DsnKind.INLINE, value=fields.required(message.inline, "dsn.inline"))
+        case None:
+            raise InvalidField("dsn", "dsn is empty; set one of env, file and inline.")
+
+
+def overrides(policy: plan_service_pb2.Policy) -> tuple[Override, ...]:
+    """Return what the caller decides, one override per relationship."""
+    if len(policy.overrides) > MAX_OVERRIDES:
+        raise InvalidField("policy.overrides", f"policy.overrides has more than {MAX_OVERRIDES} entries.")
+    decoded: dict[str, Override] = {}
+    for position, message in enumerate(policy.overrides):
+        path = f"policy.overrides[{position}]"
+        value = _override(message, path)
+        if value.relationship_id in decoded:
+            raise InvalidField(f"{path}.relationship_id", "This relationship has an override already.")
+        decoded[value.relationship_id] = value
+    return tuple(decoded.values())
+
+
+def audit_page(
+    request: audit_service_pb2.ListRelationshipsRequest | audit_service_pb2.ListFindingsRequest, *scope: object
+) -> tuple[str, fields.Page]:
+    """Return the audit to read and the page of it. Later pages stay with the audit of the first, whatever was audited since."""
+    audit_id = fields.optional_identifier(request.audit_id, "audit_id")
+    filters = (*scope, request.database, audit_id)
+    page = fields.page(request.page_size, request.page_token, *filters, parts=("id", "number"))
+    return (page.cursor[0] if page.cursor else audit_id), page
+
+
+def sample_limit(limit: int) -> int:
+    """Return how many orphan rows to read."""
+    if limit < 0:
+        raise InvalidField("limit", f"limit is negative; 0 means {DEFAULT_SAMPLES}.")
+    return min(limit or DEFAULT_SAMPLES, MAX_SAMPLES)
+
+
+def _override(message: plan_service_pb2.Override, path: str) -> Override:
+    action = from_proto(OrphanAction, message.orphan_action, f"{path}.orphan_action")
+    return Override(
+        relationship_id=fields.required(message.relationship_id, f"{path}.relationship_id"),
+        include=message.include if message.HasField("include") else None,
+        on_delete=from_proto(OnDelete, message.on_delete, f"{path}.on_delete"),
+        orphan_action=action,
+        repoint_to=_repoint_to(message.repoint_to, action, f"{path}.repoint_to"),
+    )
+
+
+def _repoint_to(values: Sequence[str], action: OrphanAction | None, path: str) -> tuple[str, ...]:
+    if action is OrphanAction.REPOINT and not values:
+        raise InvalidField(path, "REPOINT needs repoint_to: one value per referenced column.")
+    if action is not OrphanAction.REPOINT and values:
+        raise InvalidField(path, "repoint_to goes with REPOINT only.")
+    return tuple(fields.text(value, f"{path}[{position}]") for position, value in enumerate(values))

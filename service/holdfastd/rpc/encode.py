@@ -1,0 +1,140 @@
+"""Domain values to messages: the nouns of audits and jobs. Plans, and what lies in the store, are in files of their own."""
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from holdfast.v1 import core_pb2
+from holdfastd import names
+from holdfastd.evidence.model import RowCount
+from holdfastd.findings.model import Finding
+from holdfastd.inference.model import Relationship
+from holdfastd.jobs.model import Event, Job, Verification
+from holdfastd.rpc.enums import to_proto
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """Return a time; None leaves the field unset."""
+    if moment is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def column_set(columns: names.ColumnSet) -> core_pb2.ColumnSet:
+    """Return columns of one table."""
+    return core_pb2.ColumnSet(schema=columns.table.schema, table=columns.table.name, columns=columns.columns)
+
+
+def row_count(count: RowCount) -> core_pb2.RowCount:
+    """Return a number of rows."""
+    return core_pb2.RowCount(value=count.value, exactness=to_proto(count.exactness), as_of=timestamp(count.as_of), reason=count.reason)
+
+
+def relationship(value: Relationship) -> core_pb2.Relationship:
+    """Return a relationship with its count and advice."""
+    return core_pb2.Relationship(
+        id=value.id,
+        referencing=column_set(value.referencing),
+        referenced=column_set(value.referenced),
+        declared=value.declared,
+        validated=value.declared and value.validated and value.enforced,
+        enforced=value.enforced or not value.declared,
+        constraint_name=value.constraint_name,
+        declared_on_delete=to_proto(value.declared_on_delete) if value.declared_on_delete else core_pb2.ON_DELETE_UNSPECIFIED,
+        nullable=value.nullable,
+        confidence=value.confidence,
+        tier=to_proto(value.tier),
+        evidence=[core_pb2.Evidence(rule=item.rule, text=item.text) for item in value.evidence],
+        orphan_rows=row_count(value.orphan_rows),
+        risk=to_proto(value.risk),
+        suggested_on_delete=to_proto(value.suggested_on_delete),
+        rationale=value.rationale,
+        indexed=value.indexed,
+        obstacle=value.obstacle,
+        state=_relationship_state(value),
+    )
+
+
+def finding(value: Finding) -> core_pb2.Finding:
+    """Return a finding. Findings of an audit are open; nothing closes them yet."""
+    return core_pb2.Finding(
+        id=value.id,
+        kind=to_proto(value.kind),
+        severity=to_proto(value.severity),
+        message=value.message,
+        consequence=value.consequence,
+        cure=value.cure,
+        relationship_id=value.relationship_id,
+        table=str(value.table),
+        state=core_pb2.FINDING_STATE_OPEN,
+    )
+
+
+def job(value: Job) -> core_pb2.Job:
+    """Return a job as it stands."""
+    progress = value.progress
+    return core_pb2.Job(
+        id=value.id,
+        kind=to_proto(value.kind),
+        state=to_proto(value.state),
+        database=value.database,
+        audit_id=value.audit_id,
+        plan_id=value.plan_id,
+        application_id=value.application_id,
+        progress=core_pb2.Progress(
+            activity=progress.activity,
+            done=progress.done,
+            total=progress.total,
+            rows_done=progress.rows_done,
+            rows_total=progress.rows_total,
+        ),
+        error_reason=value.error_reason,
+        error_message=value.error_message,
+        cancel_requested=value.cancel_requested,
+        principal=value.principal,
+        create_time=timestamp(value.create_time),
+        start_time=timestamp(value.start_time),
+        end_time=timestamp(value.end_time),
+        epoch=value.epoch,
+        verifications=[_verification(item) for item in value.verifications],
+    )
+
+
+def event(value: Event) -> core_pb2.Event:
+    """Return an event."""
+    happening = value.happening
+    return core_pb2.Event(
+        job_id=value.job_id,
+        sequence=value.sequence,
+        kind=to_proto(happening.kind),
+        time=timestamp(value.time),
+        message=happening.message,
+        step=happening.step,
+        relationship_id=happening.relationship_id,
+        rows_done=happening.rows_done,
+        rows_total=happening.rows_total,
+    )
+
+
+def _verification(value: Verification) -> core_pb2.Verification:
+    return core_pb2.Verification(
+        relationship_id=value.relationship_id,
+        orphan_rows_before=value.orphan_rows_before,
+        orphan_rows_after=value.orphan_rows_after,
+        backed_up_rows=value.backed_up_rows,
+        constraint_name=value.constraint_name,
+        declared=value.declared,
+        validated=value.validated,
+    )
+
+
+def _relationship_state(value: Relationship) -> core_pb2.RelationshipState.ValueType:
+    if not value.declared:
+        return core_pb2.RELATIONSHIP_STATE_UNDECLARED
+    if not value.enforced:
+        return core_pb2.RELATIONSHIP_STATE_NOT_ENFORCED
+    if not value.validated:
+        return core_pb2.RELATIONSHIP_STATE_NOT_VALIDATED
+    return core_pb2.RELATIONSHIP_STATE_VALIDATED

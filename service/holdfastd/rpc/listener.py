@@ -1,0 +1,128 @@
+"""The gRPC server: options, services, health and reflection."""
+
+from collections.abc import Iterator, Sequence
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha._async import ReflectionServicer
+
+from holdfast.v1 import (
+    audit_log_service_pb2,
+    audit_log_service_pb2_grpc,
+    audit_service_pb2,
+    audit_service_pb2_grpc,
+    database_service_pb2,
+    database_service_pb2_grpc,
+    job_service_pb2,
+    job_service_pb2_grpc,
+    migration_service_pb2,
+    migration_service_pb2_grpc,
+    plan_service_pb2,
+    plan_service_pb2_grpc,
+)
+from holdfastd.config import Address
+from holdfastd.flows.context import Services
+from holdfastd.metrics import RpcMetrics
+from holdfastd.rpc.audit_log_service import AuditLogService
+from holdfastd.rpc.audit_service import AuditService
+from holdfastd.rpc.database_service import DatabaseService
+from holdfastd.rpc.interceptor import Interceptor
+from holdfastd.rpc.job_service import JobService
+from holdfastd.rpc.migration_service import MigrationService
+from holdfastd.rpc.plan_service import PlanService
+
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+
+OPTIONS: Sequence[tuple[str, int]] = (
+    # On by default, and then a second server on the same port shares its calls without a word.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_concurrent_streams", 128),
+    # Dead clients are noticed, and quiet watches survive clients that ping often. The often quoted
+    # min_recv_ping_interval_without_data_ms is ignored.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    # Clients move to other replicas now and then; watches that are cut go on by their resume token.
+    ("grpc.max_connection_age_ms", 30 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 5 * 60_000),
+)
+
+_SERVICES: Sequence[ServiceDescriptor] = tuple(
+    service
+    for module in (
+        database_service_pb2,
+        audit_service_pb2,
+        plan_service_pb2,
+        migration_service_pb2,
+        job_service_pb2,
+        audit_log_service_pb2,
+    )
+    for service in module.DESCRIPTOR.services_by_name.values()
+)
+
+_REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
+
+
+class RpcListener:
+    """Serves the API until stopped."""
+
+    def __init__(self, services: Services, metrics: RpcMetrics) -> None:
+        """Take what the flows work with, and where to count."""
+        for kind, service, method in methods():
+            metrics.expect(kind, service, method)
+        self._server = grpc.aio.server(interceptors=(Interceptor(metrics),), options=OPTIONS)
+        self._health = HealthServicer()
+        self._add_services(services)
+
+    async def start(self, address: Address) -> Address:
+        """Listen, and return the actual address; RuntimeError when the address cannot be had."""
+        port = self._server.add_insecure_port(str(address))
+        await self._server.start()
+        for service in _SERVICES:
+            await self._health.set(service.full_name, health_pb2.HealthCheckResponse.SERVING)
+        return Address(address.host, port)
+
+    async def drain(self) -> None:
+        """Tell load balancers to send nothing more."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace: float) -> None:
+        """Take no more calls, and cut those that do not end within the grace (seconds)."""
+        await self._server.stop(grace)
+
+    def _add_services(self, services: Services) -> None:
+        server = self._server
+        database_service_pb2_grpc.add_DatabaseServiceServicer_to_server(DatabaseService(services), server)
+        audit_service_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(services), server)
+        plan_service_pb2_grpc.add_PlanServiceServicer_to_server(PlanService(services), server)
+        migration_service_pb2_grpc.add_MigrationServiceServicer_to_server(MigrationService(services), server)
+        job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(services), server)
+        audit_log_service_pb2_grpc.add_AuditLogServiceServicer_to_server(AuditLogService(services), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        _add_reflection(server)
+
+
+def methods() -> Iterator[tuple[str, str, str]]:
+    """Yield kind, service and name of every method of the API, as metrics label them."""
+    for service in _SERVICES:
+        for method in service.methods:
+            yield "server_stream" if method.server_streaming else "unary", service.full_name, method.name
+
+
+def _add_reflection(server: grpc.aio.Server) -> None:
+    names = (*(service.full_name for service in _SERVICES), "grpc.health.v1.Health", reflection.SERVICE_NAME, _REFLECTION_V1)
+    servicer = ReflectionServicer(names)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]  # untyped
+    # The package knows v1alpha only; v1 has the same messages under another name.
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    generic = grpc.method_handlers_generic_handler(_REFLECTION_V1, {"ServerReflectionInfo": handler})
+    server.add_generic_rpc_handlers((generic,))

@@ -1,0 +1,152 @@
+"""Audits and what they found. An audit's state and times are those of its job; its results are one document per row, in order."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from holdfastd.errors import NotFound, Reason
+from holdfastd.findings.model import Finding, Severity
+from holdfastd.inference.model import Relationship
+from holdfastd.jobs.model import JobState
+from holdfastd.store.documents import decode, encode, searchable
+from holdfastd.store.model import AuditRecord, AuditSummary, LatestAudit
+
+_SELECT = """
+    SELECT audits.id, databases.name AS database, audits.database_id, audits.create_time, audits.summary,
+           coalesce(jobs.id, '') AS job_id, coalesce(jobs.state, 'QUEUED') AS state, coalesce(jobs.end_time, audits.end_time) AS end_time
+    FROM audits
+    JOIN databases ON databases.id = audits.database_id
+    LEFT JOIN jobs ON jobs.audit_id = audits.id
+"""
+
+
+async def create(connection: Any, database_id: str) -> str:
+    """Create an audit without results and return its id; enqueue its job in the same transaction."""
+    try:
+        async with connection.transaction():
+            return str(await connection.fetchval("INSERT INTO audits (database_id) VALUES ($1) RETURNING id", database_id))
+    except asyncpg.ForeignKeyViolationError:
+        raise NotFound("The database was removed just now.", reason=Reason.DATABASE_NOT_FOUND) from None
+
+
+async def get(connection: Any, audit_id: str) -> AuditRecord:
+    """Return an audit; NotFound when there is none."""
+    row = await connection.fetchrow(f"{_SELECT} WHERE audits.id = $1", searchable(audit_id))
+    if row is None:
+        message = f"There is no audit {audit_id!r}; list the audits, or start one."
+        raise NotFound(message, reason=Reason.AUDIT_NOT_FOUND, facts={"audit": audit_id})
+    return _record(row)
+
+
+async def list_page(connection: Any, *, database: str = "", after: str = "", limit: int) -> tuple[AuditRecord, ...]:
+    """Return audits, newest first: those of one database or all, those older than the audit with the id `after`."""
+    where = "WHERE ($1 = '' OR databases.name = $1) AND ($2 = '' OR audits.id < $2) ORDER BY audits.id DESC LIMIT $3"
+    rows = await connection.fetch(f"{_SELECT} {where}", searchable(database), searchable(after), limit)
+    return tuple(_record(row) for row in rows)
+
+
+async def save_result(
+    connection: Any,
+    audit_id: str,
+    *,
+    relationships: Sequence[Relationship],
+    findings: Sequence[Finding],
+    summary: AuditSummary,
+    end_time: datetime,
+) -> None:
+    """Save what an audit found, in place of what an earlier try of the same audit saved."""
+    await connection.execute("DELETE FROM audit_relationships WHERE audit_id = $1", audit_id)
+    await connection.execute("DELETE FROM audit_findings WHERE audit_id = $1", audit_id)
+    ordered = sorted(relationships, key=lambda relationship: (relationship.referencing, relationship.referenced))
+    await connection.executemany(
+        "INSERT INTO audit_relationships (audit_id, position, id, document) VALUES ($1, $2, $3, $4)",
+        [(audit_id, position, item.id, encode(item)) for position, item in enumerate(ordered, start=1)],
+    )
+    worst_first = sorted(findings, key=lambda finding: -finding.severity)
+    await connection.executemany(
+        "INSERT INTO audit_findings (audit_id, position, severity, document) VALUES ($1, $2, $3, $4)",
+        [(audit_id, position, int(item.severity), encode(item)) for position, item in enumerate(worst_first, start=1)],
+    )
+    await connection.execute("UPDATE audits SET summary = $2, end_time = $3 WHERE id = $1", audit_id, encode(summary), end_time)
+
+
+async def relationships_page(connection: Any, audit_id: str, after_position: int, limit: int) -> tuple[Relationship, ...]:
+    """Return relationships by referencing table and columns. Positions are 1, 2, 3 …: the next page is after `after_position` + length."""
+    query = "SELECT document FROM audit_relationships WHERE audit_id = $1 AND position > $2 ORDER BY position LIMIT $3"
+    rows = await connection.fetch(query, audit_id, after_position, limit)
+    return tuple(decode(row["document"], Relationship) for row in rows)
+
+
+async def all_relationships(connection: Any, audit_id: str) -> tuple[Relationship, ...]:
+    """Return every relationship of an audit, in order."""
+    query = "SELECT document FROM audit_relationships WHERE audit_id = $1 ORDER BY position"
+    return tuple(decode(row["document"], Relationship) for row in await connection.fetch(query, audit_id))
+
+
+async def relationship(connection: Any, audit_id: str, relationship_id: str) -> Relationship:
+    """Return one relationship of an audit; NotFound when it has none with that id."""
+    query = "SELECT document FROM audit_relationships WHERE audit_id = $1 AND id = $2"
+    document = await connection.fetchval(query, audit_id, searchable(relationship_id))
+    if document is None:
+        message = f"Audit {audit_id} found no relationship {relationship_id!r}; list its relationships."
+        facts = {"audit": audit_id, "relationship": relationship_id}
+        raise NotFound(message, reason=Reason.RELATIONSHIP_NOT_FOUND, facts=facts)
+    return decode(document, Relationship)
+
+
+async def findings_page(connection: Any, audit_id: str, minimum_severity: Severity, after_position: int, limit: int) -> tuple[Finding, ...]:
+    """Return findings, the worst first. Positions are 1, 2, 3 … for any minimum: the next page is after `after_position` + length."""
+    query = """
+        SELECT document FROM audit_findings
+        WHERE audit_id = $1 AND severity >= $2 AND position > $3
+        ORDER BY position LIMIT $4
+    """
+    rows = await connection.fetch(query, audit_id, int(minimum_severity), after_position, limit)
+    return tuple(decode(row["document"], Finding) for row in rows)
+
+
+async def latest_succeeded(connection: Any, database_id: str) -> AuditRecord | None:
+    """Return the newest audit of a database that succeeded; None when there is none."""
+    where = "WHERE audits.database_id = $1 AND jobs.state = 'SUCCEEDED' ORDER BY audits.id DESC LIMIT 1"
+    row = await connection.fetchrow(f"{_SELECT} {where}", database_id)
+    return None if row is None else _record(row)
+
+
+async def latest_of_all(connection: Any) -> tuple[LatestAudit, ...]:
+    """Return the newest succeeded audit of every database that has one, with its relationships."""
+    query = """
+        SELECT DISTINCT ON (databases.name) databases.name AS database, audits.id, audits.summary, jobs.end_time,
+               extract(epoch FROM jobs.end_time - jobs.start_time)::float8 AS duration_seconds
+        FROM audits
+        JOIN databases ON databases.id = audits.database_id
+        JOIN jobs ON jobs.audit_id = audits.id
+        WHERE jobs.state = 'SUCCEEDED' AND audits.summary IS NOT NULL
+        ORDER BY databases.name, audits.id DESC
+    """
+    return tuple(
+        [
+            LatestAudit(
+                database=row["database"],
+                end_time=row["end_time"],
+                duration_seconds=row["duration_seconds"],
+                summary=decode(row["summary"], AuditSummary),
+                relationships=await all_relationships(connection, row["id"]),
+            )
+            for row in await connection.fetch(query)
+        ]
+    )
+
+
+def _record(row: Any) -> AuditRecord:
+    return AuditRecord(
+        id=row["id"],
+        database=row["database"],
+        database_id=row["database_id"],
+        job_id=row["job_id"],
+        state=JobState(row["state"]),
+        create_time=row["create_time"],
+        end_time=row["end_time"],
+        summary=None if row["summary"] is None else decode(row["summary"], AuditSummary),
+    )

@@ -1,0 +1,133 @@
+"""Jobs as their callers see them: asked for, listed, cancelled. What workers write is in leases.py."""
+
+from typing import Any
+
+import asyncpg
+
+from holdfastd.errors import Conflict, NotFound, Reason
+from holdfastd.jobs.model import Event, EventKind, Happening, Job, JobKind, JobState, Progress, Verification
+from holdfastd.store.documents import decode, encode, searchable
+from holdfastd.store.signals import JOBS_CHANNEL, WORK_CHANNEL
+
+_SELECT = "SELECT jobs.*, databases.name AS database FROM jobs JOIN databases ON databases.id = jobs.database_id"
+
+
+async def enqueue(
+    connection: Any,
+    *,
+    kind: JobKind,
+    database: str,
+    database_id: str,
+    principal: str,
+    audit_id: str = "",
+    plan_id: str = "",
+    application_id: str = "",
+) -> Job:
+    """Queue a job; Conflict when it would change a database that another job already changes."""
+    insert = """
+        INSERT INTO jobs (kind, database_id, principal, audit_id, plan_id, application_id)
+        VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''), nullif($6, ''))
+        RETURNING id
+    """
+    try:
+        async with connection.transaction():
+            job_id = await connection.fetchval(insert, kind, database_id, principal, audit_id, plan_id, application_id)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != "jobs_one_change_per_database_key":
+            raise
+        raise await _busy(connection, database, database_id) from None
+    except asyncpg.ForeignKeyViolationError:
+        facts = {"database": database}
+        raise NotFound(f"Database {database} was removed just now.", reason=Reason.DATABASE_NOT_FOUND, facts=facts) from None
+    await notify(connection, WORK_CHANNEL, job_id)
+    return await get(connection, job_id)
+
+
+async def get(connection: Any, job_id: str) -> Job:
+    """Return a job; NotFound when there is none."""
+    row = await connection.fetchrow(f"{_SELECT} WHERE jobs.id = $1", searchable(job_id))
+    if row is None:
+        message = f"There is no job {job_id!r}; list the jobs."
+        raise NotFound(message, reason=Reason.JOB_NOT_FOUND, facts={"job": job_id})
+    return read_job(row)
+
+
+async def list_page(connection: Any, *, database: str = "", kind: JobKind | None = None, after: str = "", limit: int) -> tuple[Job, ...]:
+    """Return jobs, newest first: of one database or all, of one kind or all, older than the job with the id `after`."""
+    where = """
+        WHERE ($1 = '' OR databases.name = $1) AND ($2::text IS NULL OR jobs.kind = $2) AND ($3 = '' OR jobs.id < $3)
+        ORDER BY jobs.id DESC LIMIT $4
+    """
+    rows = await connection.fetch(f"{_SELECT} {where}", searchable(database), kind, searchable(after), limit)
+    return tuple(read_job(row) for row in rows)
+
+
+async def request_cancel(connection: Any, job_id: str, principal: str) -> Job:
+    """Ask a job to stop: a queued one ends at once, a running one is told, an ended one stays as it is."""
+    state = await connection.fetchval("SELECT state FROM jobs WHERE id = $1 FOR UPDATE", searchable(job_id))
+    if state == JobState.QUEUED:
+        cancelled = "UPDATE jobs SET state = 'CANCELLED', cancel_requested = true, end_time = clock_timestamp() WHERE id = $1"
+        await connection.execute(cancelled, job_id)
+        await _append(connection, job_id, Happening(kind=EventKind.ENDED, message=f"Cancelled by {principal} before it began."))
+    elif state == JobState.RUNNING:
+        asked = "UPDATE jobs SET cancel_requested = true WHERE id = $1 AND NOT cancel_requested RETURNING id"
+        if await connection.fetchval(asked, job_id) is not None:
+            await _append(connection, job_id, Happening(kind=EventKind.CANCEL_REQUESTED, message=f"{principal} asked to stop."))
+            await notify(connection, WORK_CHANNEL, job_id)
+    return await get(connection, job_id)
+
+
+async def counts_by_kind_and_state(connection: Any) -> dict[tuple[JobKind, JobState], int]:
+    """Return how many jobs there are of each kind in each state, zeros included."""
+    rows = await connection.fetch("SELECT kind, state, count(*) AS jobs FROM jobs GROUP BY kind, state")
+    counted = {(JobKind(row["kind"]), JobState(row["state"])): int(row["jobs"]) for row in rows}
+    return {(kind, state): counted.get((kind, state), 0) for kind in JobKind for state in JobState}
+
+
+async def events_after(connection: Any, job_id: str, sequence: int, limit: int) -> tuple[Event, ...]:
+    """Return the events of a job after a sequence, in order."""
+    query = "SELECT * FROM events WHERE job_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
+    return tuple(
+        Event(job_id=row["job_id"], sequence=row["sequence"], time=row["time"], happening=decode(row["document"], Happening))
+        for row in await connection.fetch(query, searchable(job_id), sequence, limit)
+    )
+
+
+async def notify(connection: Any, channel: str, job_id: str) -> None:
+    """Signal all replicas when the transaction commits."""
+    await connection.execute("SELECT pg_notify($1, $2)", channel, job_id)
+
+
+def read_job(row: Any) -> Job:
+    """Return the job of a row of `jobs` with the name of its database."""
+    same = ("id", "database", "database_id", "principal", "create_time", "error_reason", "error_message", "cancel_requested")
+    return Job(
+        kind=JobKind(row["kind"]),
+        state=JobState(row["state"]),
+        audit_id=row["audit_id"] or "",
+        plan_id=row["plan_id"] or "",
+        application_id=row["application_id"] or "",
+        progress=decode(row["progress"], Progress),
+        start_time=row["start_time"],
+        end_time=row["end_time"],
+        epoch=row["epoch"],
+        verifications=decode(row["verifications"], tuple[Verification, ...]),
+        **{name: row[name] for name in same},
+    )
+
+
+async def _append(connection: Any, job_id: str, happening: Happening) -> None:
+    """Append an event that is not the worker's own. The counter on the job keeps sequences gapless."""
+    statement = """
+        WITH counted AS (UPDATE jobs SET last_sequence = last_sequence + 1 WHERE id = $1 RETURNING last_sequence)
+        INSERT INTO events (job_id, sequence, document) SELECT $1, last_sequence, $2 FROM counted
+    """
+    await connection.execute(statement, job_id, encode(happening))
+    await notify(connection, JOBS_CHANNEL, job_id)
+
+
+async def _busy(connection: Any, database: str, database_id: str) -> Conflict:
+    query = "SELECT id FROM jobs WHERE database_id = $1 AND kind <> 'AUDIT' AND state IN ('QUEUED', 'RUNNING')"
+    job_id = await connection.fetchval(query, database_id) or ""
+    message = f"Job {job_id} is changing database {database}; wait for it or cancel it."
+    return Conflict(message, reason=Reason.DATABASE_BUSY, facts={"database": database, "job_id": job_id})

@@ -1,0 +1,79 @@
+"""Bringing the store's schema up to date.
+
+In comes a connection; out goes the schema `holdfastd` with every numbered migration applied once, whoever else starts at the same
+moment. A migration that was applied is never edited: its checksum is kept.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from holdfastd.errors import Reason, Unavailable
+
+#: Any number will do, as long as all replicas agree ("hold" in ASCII).
+_LOCK = 0x686F6C64
+
+_APPLIED = """
+CREATE TABLE IF NOT EXISTS holdfastd.migrations (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    apply_time timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def read_migrations() -> tuple[Migration, ...]:
+    """Return all migrations in order."""
+    found = [
+        Migration(number=int(file.name.partition("_")[0]), name=file.name.removesuffix(".sql"), sql=file.read_text(encoding="utf-8"))
+        for file in files("holdfastd.store").joinpath("migrations").iterdir()
+        if file.name.endswith(".sql")
+    ]
+    return tuple(sorted(found, key=lambda migration: migration.number))
+
+
+async def migrate(connection: Any) -> int:
+    """Apply what is missing, all or nothing, and return how many migrations that were."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        # IF NOT EXISTS would ask for the privilege to create schemas even when the schema is there.
+        if not await connection.fetchval("SELECT to_regnamespace('holdfastd') IS NOT NULL"):
+            await connection.execute("CREATE SCHEMA holdfastd")
+        await connection.execute(_APPLIED)
+        applied = dict(await connection.fetch("SELECT number, checksum FROM holdfastd.migrations"))
+        migrations = read_migrations()
+        _check(applied, migrations)
+        missing = [migration for migration in migrations if migration.number not in applied]
+        for migration in missing:
+            await connection.execute(migration.sql)
+            insert = "INSERT INTO holdfastd.migrations (number, name, checksum) VALUES ($1, $2, $3)"
+            await connection.execute(insert, migration.number, migration.name, migration.checksum)
+    return len(missing)
+
+
+def _check(applied: dict[int, str], migrations: tuple[Migration, ...]) -> None:
+    known = {migration.number: migration.checksum for migration in migrations}
+    for number, checksum in sorted(applied.items()):
+        if number not in known:
+            why = f"has migration {number}, which this version does not know; start a newer Holdfast."
+        elif known[number] != checksum:
+            why = f"was made by another text of migration {number}; restore the released migrations."
+        else:
+            continue
+        raise Unavailable(f"The store {why}", reason=Reason.STORE_UNAVAILABLE, facts={"migration": str(number)})

@@ -1,0 +1,141 @@
+"""What the store keeps, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from holdfastd.catalog.model import Identity
+from holdfastd.inference.model import Relationship
+from holdfastd.jobs.model import JobState
+from holdfastd.plan.model import Plan, PlanState
+
+
+class DsnKind(StrEnum):
+    """Where a DSN comes from."""
+
+    ENV = "env"
+    FILE = "file"
+    INLINE = "inline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseRecord:
+    """A registered database."""
+
+    id: str
+    name: str
+    #: The last connection succeeded.
+    reachable: bool
+    host: str
+    port: int
+    database_name: str
+    role: str
+    dsn_kind: DsnKind
+    #: Variable or path; empty for inline.
+    dsn_reference: str
+    #: Only for inline.
+    dsn_encrypted: bytes | None
+    identity: Identity
+    create_time: datetime
+    #: Changes with every update.
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What a caller decides about a database, and what connecting to it showed."""
+
+    name: str
+    host: str
+    port: int
+    database_name: str
+    role: str
+    dsn_kind: DsnKind
+    dsn_reference: str
+    dsn_encrypted: bytes | None
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSummary:
+    """What an audit found, in numbers."""
+
+    tables: int
+    relationships: int
+    #: Not declared, and planned by default.
+    undeclared_relationships: int
+    orphan_rows: int
+    not_validated_keys: int
+    missing_indexes: int
+    findings: int
+    #: Relationships whose rows could not be counted.
+    not_auditable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """One audit; its state and times are those of its job."""
+
+    id: str
+    database: str
+    database_id: str
+    job_id: str
+    state: JobState
+    create_time: datetime
+    end_time: datetime | None
+    summary: AuditSummary | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatestAudit:
+    """The latest succeeded audit of one database, whole: what dashboards show."""
+
+    database: str
+    end_time: datetime
+    duration_seconds: float
+    summary: AuditSummary
+    relationships: tuple[Relationship, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRecord:
+    """One plan with where it stands."""
+
+    id: str
+    database: str
+    database_id: str
+    audit_id: str
+    state: PlanState
+    author: str
+    #: Who approved or rejected it; empty before.
+    reviewer: str
+    create_time: datetime
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One entry of the audit log."""
+
+    sequence: int
+    time: datetime
+    principal: str
+    action: str
+    database: str
+    subject: str
+    outcome: str
+    details: Mapping[str, str]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogVerification:
+    """What recomputing the audit log's hashes showed."""
+
+    intact: bool
+    entries: int
+    #: 0 when intact.
+    first_broken_sequence: int
+    #: Of the last entry; empty for an empty log.
+    head_hash: str

@@ -1,0 +1,209 @@
+"""A job belongs to one worker at a time; whoever lost it writes nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from holdfastd.errors import LeaseLost
+from holdfastd.jobs.model import EventKind, Job, JobKind, JobState, Progress, Verification
+from holdfastd.store import audits, jobs, leases
+from holdfastd.store.pool import Store
+from support.stored import add_audit, add_database, add_job, an_event
+
+LONG = timedelta(minutes=1)
+EXPIRED = timedelta(seconds=-1)
+
+
+async def _claim(store: Store, owner: str = "w", ttl: timedelta = LONG) -> Job:
+    async with store.transaction() as connection:
+        job = await leases.claim(connection, owner, ttl)
+    assert job is not None
+    return job
+
+
+async def test_job_is_claimed_by_one(store: Store) -> None:
+    """Ten workers, six jobs: each job is taken once, the oldest first, and nobody waits for anybody."""
+    database = await add_database(store)
+    queued = [(await add_audit(store, database)).id for _ in range(6)]
+
+    async def claim() -> str | None:
+        async with store.transaction() as connection:
+            job = await leases.claim(connection, "w", LONG)
+        return None if job is None else job.id
+
+    claimed = await asyncio.gather(*(claim() for _ in range(10)))
+
+    assert sorted(job_id for job_id in claimed if job_id) == queued
+
+
+async def test_held_job_is_not_taken(store: Store) -> None:
+    await add_audit(store, await add_database(store))
+    await _claim(store)
+    async with store.transaction() as connection:
+        assert await leases.claim(connection, "other", LONG) is None
+
+
+async def test_only_wanted_kinds_are_taken(store: Store) -> None:
+    await add_audit(store, await add_database(store))
+    async with store.transaction() as connection:
+        assert await leases.claim(connection, "w", LONG, [JobKind.ROLLBACK]) is None
+
+
+async def test_expired_lease_is_taken_over_under_the_next_epoch(store: Store) -> None:
+    await add_audit(store, await add_database(store))
+    stalled = await _claim(store, "stalled", EXPIRED)
+    successor = await _claim(store, "successor")
+
+    assert (stalled.epoch, successor.epoch, successor.id) == (1, 2, stalled.id)
+    assert successor.start_time == stalled.start_time
+
+
+Write = Callable[[Any, Job], Awaitable[object]]
+WRITES: dict[str, Write] = {
+    "renew": lambda connection, job: leases.renew(connection, job, LONG),
+    "hold": leases.hold,
+    "append": lambda connection, job: leases.append_event(connection, job, an_event()),
+    "finish": lambda connection, job: leases.finish(connection, job, JobState.FAILED),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+async def test_stalled_worker_is_refused(store: Store, write: Write) -> None:
+    """After a takeover no write of the earlier epoch changes anything."""
+    await add_audit(store, await add_database(store))
+    stalled = await _claim(store, "stalled", EXPIRED)
+    successor = await _claim(store, "successor")
+
+    with pytest.raises(LeaseLost):
+        async with store.transaction() as connection:
+            await write(connection, stalled)
+    async with store.connection() as connection:
+        assert await jobs.get(connection, successor.id) == successor
+        assert await jobs.events_after(connection, successor.id, 0, 10) == ()
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+async def test_ended_job_takes_no_writes(store: Store, write: Write) -> None:
+    await add_audit(store, await add_database(store))
+    job = await _claim(store)
+    async with store.transaction() as connection:
+        await leases.finish(connection, job, JobState.SUCCEEDED)
+
+    with pytest.raises(LeaseLost):
+        async with store.transaction() as connection:
+            await write(connection, job)
+
+
+async def test_stalled_worker_cannot_give_back_what_is_not_its_own(store: Store) -> None:
+    await add_audit(store, await add_database(store))
+    stalled = await _claim(store, "stalled", EXPIRED)
+    await _claim(store, "successor")
+    async with store.transaction() as connection:
+        await leases.give_back(connection, stalled)
+
+        assert await leases.claim(connection, "third", LONG) is None
+
+
+async def test_job_given_back_is_taken_at_once(store: Store) -> None:
+    await add_audit(store, await add_database(store))
+    job = await _claim(store)
+    async with store.transaction() as connection:
+        await leases.give_back(connection, job)
+
+    assert (await _claim(store, "next")).epoch == 2
+
+
+async def test_held_transaction_keeps_the_successor_away(store: Store) -> None:
+    """Between `hold` and commit nobody takes the job, even when the lease runs out meanwhile."""
+    await add_audit(store, await add_database(store))
+    job = await _claim(store, ttl=EXPIRED)
+    async with store.transaction() as connection:
+        await leases.hold(connection, job)
+        async with store.transaction() as other:
+            assert await leases.claim(other, "successor", LONG) is None
+
+    assert (await _claim(store, "successor")).epoch == 2
+
+
+async def test_renewal_tells_about_cancelling(store: Store) -> None:
+    await add_audit(store, await add_database(store))
+    job = await _claim(store)
+    async with store.transaction() as connection:
+        before = await leases.renew(connection, job, LONG)
+        await jobs.request_cancel(connection, job.id, "ann")
+        after = await leases.renew(connection, job, LONG)
+
+    assert (before, after) == (False, True)
+
+
+async def test_sequences_have_no_gaps_under_concurrency(store: Store) -> None:
+    """Events of the worker and of others, some rolled back: 1, 2, 3 … and every watcher may rely on it."""
+    await add_audit(store, await add_database(store))
+    job = await _claim(store)
+
+    async def append(number: int) -> None:
+        async with store.transaction() as connection:
+            await leases.append_event(connection, job, an_event(str(number)))
+            if number % 3 == 0:
+                raise RuntimeError
+
+    async def cancel() -> None:
+        async with store.transaction() as connection:
+            await jobs.request_cancel(connection, job.id, "ann")
+
+    await asyncio.gather(*(append(number) for number in range(30)), cancel(), return_exceptions=True)
+    async with store.connection() as connection:
+        events = await jobs.events_after(connection, job.id, 0, 100)
+
+    assert [event.sequence for event in events] == list(range(1, 22))
+    assert len({event.happening.message for event in events}) == 21
+
+
+async def test_end_is_one_with_its_event(store: Store) -> None:
+    database = await add_database(store)
+    async with store.transaction() as connection:
+        await add_job(connection, database)
+    job = await _claim(store)
+    verification = Verification(
+        relationship_id="r",
+        orphan_rows_before=8,
+        orphan_rows_after=0,
+        backed_up_rows=8,
+        constraint_name="fk",
+        declared=True,
+        validated=True,
+    )
+    progress = Progress(activity="verify", done=9, total=9)
+    async with store.transaction() as connection:
+        await leases.append_event(connection, job, an_event(), Progress(activity="verify", done=1, total=9))
+        await leases.finish(
+            connection,
+            job,
+            JobState.FAILED,
+            error_reason="STEP_FAILED",
+            error_message="No\0thing.",
+            verifications=[verification],
+            progress=progress,
+        )
+        ended = await jobs.get(connection, job.id)
+        last = (await jobs.events_after(connection, job.id, 1, 10))[-1]
+
+    assert (ended.state, ended.error_reason, ended.progress) == (JobState.FAILED, "STEP_FAILED", progress)
+    assert ended.verifications == (verification,)
+    assert ended.end_time is not None
+    assert (last.sequence, last.happening.kind) == (2, EventKind.ENDED)
+    assert ended.error_message in last.happening.message
+
+
+async def test_audit_ends_with_its_job(store: Store) -> None:
+    queued = await add_audit(store, await add_database(store))
+    job = await _claim(store)
+    async with store.transaction() as connection:
+        await leases.finish(connection, job, JobState.CANCELLED)
+        record = await audits.get(connection, queued.audit_id)
+
+    assert record.state is JobState.CANCELLED
+    assert record.end_time is not None

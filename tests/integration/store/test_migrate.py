@@ -1,0 +1,81 @@
+"""The schema comes to be once, whoever starts."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from holdfastd.errors import Unavailable
+from holdfastd.store.migrate import migrate, read_migrations
+from support.postgres import Server
+
+
+async def _migrate(dsn: str) -> int:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await migrate(connection)
+    finally:
+        await connection.close()
+
+
+async def test_second_start_applies_nothing(database: str) -> None:
+    assert [await _migrate(database), await _migrate(database)] == [len(read_migrations()), 0]
+
+
+async def test_replicas_that_start_together_apply_everything_once(database: str) -> None:
+    applied = await asyncio.gather(*(_migrate(database) for _ in range(6)))
+
+    assert sorted(applied) == [0, 0, 0, 0, 0, len(read_migrations())]
+
+
+async def test_store_may_be_any_supported_version(any_database: str) -> None:
+    """HOLDFAST_STORE_URL may lead to an older PostgreSQL than the embedded one."""
+    assert await _migrate(any_database) == len(read_migrations())
+
+
+async def test_edited_migration_is_refused(database: str) -> None:
+    await _migrate(database)
+    connection = await asyncpg.connect(database)
+    await connection.execute("UPDATE holdfastd.migrations SET checksum = 'other' WHERE number = 1")
+    await connection.close()
+
+    with pytest.raises(Unavailable, match="another text of migration 1"):
+        await _migrate(database)
+
+
+async def test_newer_store_is_refused(database: str) -> None:
+    """An older Holdfast does not work on a schema it does not know."""
+    await _migrate(database)
+    connection = await asyncpg.connect(database)
+    await connection.execute("INSERT INTO holdfastd.migrations VALUES (9999, 'later', '')")
+    await connection.close()
+
+    with pytest.raises(Unavailable, match="migration 9999"):
+        await _migrate(database)
+
+
+async def test_role_without_create_on_database_migrates_a_prepared_schema(postgres: Server, database: str) -> None:
+    """An administrator may create the schema and hand it over."""
+    name = database.rpartition("/")[2]
+    role = f"role_{name}"
+    await postgres.execute(f"CREATE ROLE {role} LOGIN; CREATE SCHEMA holdfastd AUTHORIZATION {role}", database=name)
+    try:
+        assert await _migrate(postgres.dsn(name, role=role)) == len(read_migrations())
+    finally:
+        await postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}", database=name)
+
+
+async def test_foreign_keys_have_indexes(database: str) -> None:
+    """What Holdfast asks of others holds for its own store: every referencing column leads a usable index."""
+    await _migrate(database)
+    connection = await asyncpg.connect(database)
+    unindexed = await connection.fetch("""
+        SELECT conrelid::regclass::text, conkey
+        FROM pg_constraint AS fk
+        WHERE contype = 'f' AND NOT EXISTS (
+            SELECT FROM pg_index WHERE indrelid = conrelid AND indkey[0] = conkey[1] AND indpred IS NULL
+        )
+    """)
+    await connection.close()
+
+    assert unindexed == []

@@ -1,0 +1,296 @@
+"""One believable message per response, as the sample database of charging stations would give them."""
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from holdfast.v1 import audit_log_service_pb2 as log_pb
+from holdfast.v1 import audit_service_pb2 as audit_pb
+from holdfast.v1 import core_pb2 as core
+from holdfast.v1 import database_service_pb2 as database_pb
+from holdfast.v1 import job_service_pb2 as job_pb
+from holdfast.v1 import migration_service_pb2 as migration_pb
+from holdfast.v1 import plan_service_pb2 as plan_pb
+
+AT = Timestamp(seconds=1_795_000_000)
+LATER = Timestamp(seconds=1_795_000_002, nanos=400_000_000)
+AUDIT_ID = "audit-0649a1d3e7f2c5b80e1f"
+PLAN_ID = "plan-0649a1d3f9b4e2a17c3d"
+JOB_ID = "job-0649a1d40b6d8f1e529a"
+
+DATABASE = database_pb.Database(
+    id="db_1",
+    name="charging",
+    state=database_pb.DATABASE_STATE_REACHABLE,
+    host="db.example.net",
+    port=5432,
+    database_name="ev_charging",
+    role="holdfast",
+    dsn_source="env:CHARGING_DSN",
+    server_version="18.4",
+    system_identifier="7430000000000000000",
+    create_time=AT,
+    etag="e1",
+)
+
+
+def relationship(
+    table: str, column: str, referenced: str, orphans: int = 0, *, nullable: bool = False, on_delete: str = "CASCADE"
+) -> core.Relationship:
+    """Return an undeclared relationship with a key on `id`."""
+    risk = core.RISK_HIGH if orphans else core.RISK_LOW if nullable else core.RISK_MEDIUM
+    return core.Relationship(
+        id=f"public.{table}({column})->public.{referenced}(id)",
+        referencing=core.ColumnSet(schema="public", table=table, columns=[column]),
+        referenced=core.ColumnSet(schema="public", table=referenced, columns=["id"]),
+        enforced=True,
+        nullable=nullable,
+        confidence=0.985,
+        tier=core.TIER_PLAN,
+        orphan_rows=core.RowCount(value=orphans, exactness=core.EXACTNESS_EXACT, as_of=AT),
+        risk=risk,
+        suggested_on_delete=core.OnDelete.Value(f"ON_DELETE_{on_delete}"),
+        rationale="The rows belong to the station.",
+        state=core.RELATIONSHIP_STATE_UNDECLARED,
+    )
+
+
+RELATIONSHIPS = [
+    relationship("charging_sessions", "station_id", "stations", 3),
+    relationship("charging_sessions", "user_vehicle_id", "user_vehicles", nullable=True, on_delete="SET_NULL"),
+    relationship("reports", "station_id", "stations", 8),
+    relationship("reports", "reviewed_by", "users", nullable=True, on_delete="SET_NULL"),
+    relationship("station_verifications", "station_id", "stations"),
+    relationship("user_vehicles", "ev_vehicle_id", "ev_vehicles", on_delete="RESTRICT"),
+]
+DECLARED = core.Relationship(
+    id='sales."Order Lines"("Order", line)->sales.orders(id, line)',
+    referencing=core.ColumnSet(schema="sales", table="Order Lines", columns=["Order", "line"]),
+    referenced=core.ColumnSet(schema="sales", table="orders", columns=["id", "line"]),
+    declared=True,
+    validated=True,
+    enforced=True,
+    constraint_name="fk_order_lines",
+    declared_on_delete=core.ON_DELETE_NO_ACTION,
+    confidence=1,
+    tier=core.TIER_DECLARED,
+    orphan_rows=core.RowCount(exactness=core.EXACTNESS_NOT_COUNTED, reason="permission denied"),
+    suggested_on_delete=core.ON_DELETE_NO_ACTION,
+    state=core.RELATIONSHIP_STATE_VALIDATED,
+)
+AUDIT = audit_pb.Audit(
+    id=AUDIT_ID,
+    database="charging",
+    state=audit_pb.AUDIT_STATE_SUCCEEDED,
+    job_id=JOB_ID,
+    create_time=AT,
+    end_time=LATER,
+    summary=audit_pb.AuditSummary(tables=9, relationships=13, undeclared_relationships=13, orphan_rows=11, missing_indexes=13, findings=28),
+)
+FINDINGS = [
+    core.Finding(
+        id="orphan_rows:public.reports(station_id)->public.stations(id)",
+        kind=core.FINDING_KIND_ORPHAN_ROWS,
+        severity=core.SEVERITY_ERROR,
+        message="8 rows of reports have a station_id that no row of stations has.",
+        consequence="Joins leave these rows out, and screens that expect a station fail.",
+        cure="Plan the key: cleaning up is part of the plan, and every row is backed up first.",
+        relationship_id=RELATIONSHIPS[2].id,
+        table="public.reports",
+    ),
+    core.Finding(
+        id="unindexed_key:public.reports(reviewed_by)->public.users(id)",
+        kind=core.FINDING_KIND_UNINDEXED_KEY,
+        severity=core.SEVERITY_WARN,
+        message="No index serves reports.reviewed_by.",
+        consequence="Deleting a row of users reads all of reports.",
+        cure="CREATE INDEX CONCURRENTLY on reports (reviewed_by).",
+        relationship_id=RELATIONSHIPS[3].id,
+        table="public.reports",
+    ),
+]
+
+
+def _statement(sql: str, level: core.LockLevel.ValueType, *tables: str) -> core.Statement:
+    locks = [core.TableLock(table=table, level=level) for table in tables]
+    return core.Statement(sql=sql, locks=locks, lock_policy=core.LOCK_POLICY_SHORT, transactional=True)
+
+
+def _hazard(kind: str, message: str) -> core.Hazard:
+    return core.Hazard(kind=core.HazardKind.Value(f"HAZARD_KIND_{kind}"), message=message)
+
+
+STEPS = [
+    core.Step(number=1, kind=core.STEP_KIND_PREPARE, title="Create schema holdfast with the ledger and the backup"),
+    core.Step(
+        number=2,
+        kind=core.STEP_KIND_CREATE_INDEX,
+        title="Build index ix_reports_station_id",
+        statements=[_statement("CREATE INDEX …", core.LOCK_LEVEL_SHARE_UPDATE_EXCLUSIVE, "public.reports")],
+        hazards=[_hazard("BUILDS_INDEX", "Reads all of reports and waits for older transactions.")],
+        row_estimate=1200,
+    ),
+    core.Step(
+        number=3,
+        kind=core.STEP_KIND_ADD_FOREIGN_KEY,
+        title="Add foreign key fk_reports_station, not validated",
+        statements=[_statement("ALTER …", core.LOCK_LEVEL_SHARE_ROW_EXCLUSIVE, "public.reports", "public.stations")],
+        undo=[_statement("ALTER … DROP", core.LOCK_LEVEL_ACCESS_EXCLUSIVE, "public.reports", "public.stations")],
+        hazards=[
+            _hazard("BLOCKS_WRITES", "Writers of reports and stations wait, at most 0.5 s per try."),
+            _hazard("ENFORCEMENT_STARTS", "From here on, writes that would create orphan rows fail."),
+        ],
+    ),
+    core.Step(
+        number=4,
+        kind=core.STEP_KIND_CLEAN_UP,
+        title="Back up and delete 8 orphan rows of reports",
+        statements=[_statement("DELETE …", core.LOCK_LEVEL_ROW_EXCLUSIVE, "public.reports")],
+        hazards=[_hazard("DELETES_ROWS", "8 rows of reports are deleted; the backup holds them.")],
+        row_estimate=8,
+    ),
+    core.Step(
+        number=5,
+        kind=core.STEP_KIND_VALIDATE_FOREIGN_KEY,
+        title="Validate foreign key fk_reports_station",
+        statements=[_statement("ALTER … VALIDATE", core.LOCK_LEVEL_SHARE_UPDATE_EXCLUSIVE, "public.reports")],
+        hazards=[_hazard("SCANS_TABLE", "Reads all of reports; nobody waits.")],
+    ),
+]
+DECISIONS = [
+    core.Decision(
+        relationship_id=RELATIONSHIPS[2].id,
+        included=True,
+        reason="confident",
+        on_delete=core.ON_DELETE_CASCADE,
+        orphan_action=core.ORPHAN_ACTION_DELETE,
+        orphan_rows=8,
+        closure_rows=8,
+        constraint_name="fk_reports_station",
+        index_name="ix_reports_station_id",
+    ),
+    core.Decision(
+        relationship_id=RELATIONSHIPS[5].id,
+        included=True,
+        reason="confident",
+        on_delete=core.ON_DELETE_RESTRICT,
+        orphan_action=core.ORPHAN_ACTION_LEAVE,
+        constraint_name="fk_user_vehicles_ev_vehicle",
+    ),
+    core.Decision(
+        relationship_id="public.trust_events(station_id)->public.stations(id)",
+        included=False,
+        reason="Its confidence is below what is planned by default; include it by a policy.",
+        on_delete=core.ON_DELETE_SET_NULL,
+        orphan_action=core.ORPHAN_ACTION_SET_NULL,
+    ),
+]
+PLAN = core.Plan(
+    id=PLAN_ID,
+    database="charging",
+    audit_id=AUDIT_ID,
+    state=core.PLAN_STATE_PROPOSED,
+    fingerprint="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    steps=STEPS,
+    decisions=DECISIONS,
+    create_time=AT,
+    author="ada@laptop",
+)
+JOB = core.Job(
+    id=JOB_ID,
+    kind=core.JOB_KIND_APPLICATION,
+    state=core.JOB_STATE_SUCCEEDED,
+    database="charging",
+    plan_id=PLAN_ID,
+    progress=core.Progress(activity="done", done=27, total=27),
+    principal="ada@laptop",
+    create_time=AT,
+    start_time=AT,
+    end_time=LATER,
+    epoch=1,
+    verifications=[
+        core.Verification(
+            relationship_id=RELATIONSHIPS[2].id,
+            orphan_rows_before=8,
+            backed_up_rows=8,
+            constraint_name="fk_reports_station",
+            declared=True,
+            validated=True,
+        ),
+        core.Verification(
+            relationship_id=RELATIONSHIPS[5].id,
+            orphan_rows_before=2,
+            orphan_rows_after=2,
+            constraint_name="fk_user_vehicles_ev_vehicle",
+            declared=True,
+        ),
+    ],
+)
+FAILED_JOB = core.Job(
+    id=JOB_ID,
+    kind=core.JOB_KIND_APPLICATION,
+    state=core.JOB_STATE_FAILED,
+    database="charging",
+    plan_id=PLAN_ID,
+    principal="ada@laptop",
+    create_time=AT,
+    end_time=LATER,
+    error_reason="LOCK_TIMEOUT",
+    error_message="The lock on reports could not be had within 60 s; process 4711 held it. Apply again when it is free.",
+)
+ENTRIES = [
+    log_pb.AuditLogEntry(
+        sequence=12, time=LATER, principal="ada@laptop", action="plan.apply", database="charging", subject=JOB_ID, outcome="OK", hash="ab"
+    ),
+    log_pb.AuditLogEntry(
+        sequence=11, time=AT, principal="ada@laptop", action="plan.approve", database="charging", subject=PLAN_ID, outcome="PLAN_STATE"
+    ),
+]
+
+#: Name of the sample -> message; every response of the contract is among them.
+RESPONSES: dict[str, Message] = {
+    "databases add": database_pb.AddDatabaseResponse(database=DATABASE),
+    "databases show": database_pb.GetDatabaseResponse(database=DATABASE),
+    "databases update": database_pb.UpdateDatabaseResponse(database=DATABASE),
+    "databases remove": database_pb.RemoveDatabaseResponse(),
+    "databases list": database_pb.ListDatabasesResponse(databases=[DATABASE]),
+    "databases check": database_pb.CheckDatabaseResponse(
+        database=DATABASE,
+        checks=[
+            database_pb.Check(id="connection", state=database_pb.CHECK_STATE_PASSED, message="Connected in 12 ms."),
+            database_pb.Check(
+                id="direct_connection",
+                state=database_pb.CHECK_STATE_BLOCKS_APPLICATION,
+                message="The connection goes through a pooler in transaction mode.",
+                cure="Register a DSN that leads to PostgreSQL itself.",
+            ),
+        ],
+    ),
+    "audit --detach": audit_pb.StartAuditResponse(
+        audit=audit_pb.Audit(id=AUDIT_ID, database="charging", state=audit_pb.AUDIT_STATE_QUEUED, create_time=AT), job=JOB
+    ),
+    "audit": audit_pb.GetAuditResponse(audit=AUDIT),
+    "audits list": audit_pb.ListAuditsResponse(audits=[AUDIT]),
+    "relationships": audit_pb.ListRelationshipsResponse(relationships=[*RELATIONSHIPS, DECLARED], audit_id=AUDIT_ID),
+    "findings": audit_pb.ListFindingsResponse(findings=FINDINGS, audit_id=AUDIT_ID),
+    "orphans": audit_pb.SampleOrphansResponse(
+        columns=["id", "station_id", "reason"],
+        samples=[
+            audit_pb.OrphanSample(values=["1043", "99", "[red]broken[/red]"], nulls=[False, False, False]),
+            audit_pb.OrphanSample(values=["1044", "99", ""], nulls=[False, False, True]),
+        ],
+    ),
+    "plan": plan_pb.CreatePlanResponse(plan=PLAN),
+    "plans show": plan_pb.GetPlanResponse(plan=PLAN),
+    "plans approve": plan_pb.ApprovePlanResponse(plan=PLAN),
+    "plans reject": plan_pb.RejectPlanResponse(plan=PLAN),
+    "plans list": plan_pb.ListPlansResponse(plans=[PLAN]),
+    "script": plan_pb.RenderPlanResponse(script="BEGIN;\nCOMMIT;\n"),
+    "apply --detach": migration_pb.ApplyPlanResponse(job=JOB),
+    "rollback": migration_pb.RollBackResponse(job=JOB),
+    "jobs show": job_pb.GetJobResponse(job=JOB),
+    "jobs show failed": job_pb.GetJobResponse(job=FAILED_JOB),
+    "cancel": job_pb.CancelJobResponse(job=JOB),
+    "jobs list": job_pb.ListJobsResponse(jobs=[JOB, FAILED_JOB]),
+    "log": log_pb.ListEntriesResponse(entries=ENTRIES),
+    "log --verify": log_pb.VerifyEntriesResponse(intact=True, entries=12, head_hash="9f86d081884c7d65"),
+}

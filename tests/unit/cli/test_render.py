@@ -1,0 +1,101 @@
+"""Tables fit into 80 columns and lose nothing of what they show."""
+
+import io
+
+import pytest
+from google.protobuf import message_factory
+from google.protobuf.message import Message
+from rich.console import Console
+
+from holdfast.channel import SERVICE_FILES
+from holdfast.cli.render import RENDERERS, render, words
+from holdfast.v1 import audit_service_pb2 as audit_pb
+from holdfast.v1 import core_pb2 as core
+from holdfast.v1.database_service_pb2 import Database, ListDatabasesResponse
+from unit.cli.samples import RESPONSES
+
+
+def printed(message: Message, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, markup=False, highlight=False, emoji=False)
+    console.print(render(message))
+    return console.file.getvalue()
+
+
+def test_every_response_of_the_contract_has_a_renderer_and_a_sample():
+    """A new rpc is not done before people can read its answer."""
+    methods = [method for file in SERVICE_FILES for service in file.services_by_name.values() for method in service.methods]
+    responses = {message_factory.GetMessageClass(method.output_type) for method in methods if not method.server_streaming}
+
+    assert responses == set(RENDERERS)
+    assert responses == {type(message) for message in RESPONSES.values()}
+
+
+@pytest.mark.parametrize("sample", RESPONSES)
+def test_tables_fit_into_80_columns(sample: str):
+    """No line is longer, nothing is cut off with an ellipsis but fingerprints."""
+    lines = printed(RESPONSES[sample]).splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if "…" in line and not line.startswith("fingerprint")] == []
+
+
+@pytest.mark.parametrize("sample", RESPONSES)
+def test_empty_responses_render(sample: str):
+    """What is not there yet is no reason to fail."""
+    printed(type(RESPONSES[sample])())
+
+
+def test_long_names_are_folded_not_cut():
+    """A name that nobody can copy is no name."""
+    name = "a" * 63
+    folded = printed(ListDatabasesResponse(databases=[Database(name=name)]))
+
+    assert folded.count("a") == 63 + "Name State".count("a")
+
+
+def test_text_from_databases_is_no_markup_and_no_escape():
+    """Neither rich nor the terminal obeys what a row says."""
+    sample = audit_pb.OrphanSample(values=["[red]x[/red]", "\x1b[31mred\x07"], nulls=[False, False])
+    shown = printed(audit_pb.SampleOrphansResponse(columns=["[b]", "c"], samples=[sample]))
+
+    assert "[red]x[/red]" in shown
+    assert "[b]" in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+
+
+def test_null_is_not_the_empty_text():
+    """NULL is shown as NULL, an empty text as nothing."""
+    rows = [audit_pb.OrphanSample(values=["1", ""], nulls=[False, True]), audit_pb.OrphanSample(values=["2", ""], nulls=[False, False])]
+    shown = printed(audit_pb.SampleOrphansResponse(columns=["id", "x"], samples=rows)).splitlines()
+
+    assert shown[-2].split() == ["1", "NULL"]
+    assert shown[-1].split() == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("identity", "shown"),
+    [
+        ("public.reports(station_id)->public.stations(id)", "reports.station_id → stations.id"),
+        ("sales.lines(order_id)->public.orders(id)", "sales.lines.order_id → orders.id"),
+        ("public.a(x, y)->public.b(x, y)", "public.a(x, y) → public.b(x, y)"),
+        ('public."A"(x)->public.b(id)', 'public."A"(x) → public.b(id)'),
+    ],
+)
+def test_relationships_are_written_as_people_do(identity: str, shown: str):
+    """Plain names lose schema public and the brackets, all others stay as they are."""
+    assert shown == words.relationship(identity)
+
+
+def test_words_of_enums():
+    """The prefix goes, unknown numbers of newer services stay."""
+    assert words.word(core.OnDelete, core.ON_DELETE_SET_NULL) == "SET NULL"
+    assert words.word(core.JobState, core.JOB_STATE_UNSPECIFIED) == words.NOTHING
+    assert words.word(core.JobState, 99) == "99"
+
+
+def test_numbers_of_rows_say_what_they_are_worth():
+    """Exact, estimated, not counted."""
+    counts = [core.RowCount(value=12345, exactness=exactness) for exactness in (1, 2, 3)]
+
+    assert [words.rows(count).plain for count in counts] == ["12,345", "~12,345", "?"]

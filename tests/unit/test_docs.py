@@ -1,0 +1,214 @@
+"""The documentation says what is true: files exist, commands parse, settings, metrics and dependencies are all there."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from prometheus_client import generate_latest
+
+from holdfast.cli.main import app, hoist
+from holdfastd.config import parse
+from holdfastd.metrics import DatabaseNumbers, Metrics, Snapshot
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+#: A path in the docs is relative to one of these.
+BASES = [ROOT, ROOT / "service/holdfastd", ROOT / "service", ROOT / "clients/python/holdfast", ROOT / "clients/python"]
+SUFFIXES = r"py|sql|md|toml|txt|in|yaml|yml|proto|binpb|css|js|html"
+PATH = re.compile(rf"(?:[\w.*-]+/)+[\w.*-]*|[\w*-]+\.(?:{SUFFIXES})")
+#: What the words mean is said in CONTRIBUTING.md, where these stand in the column "not".
+BANNED = re.compile(r"\b(child|children|dangling|tenants?|purges?|reverts?|journal)\b", re.IGNORECASE)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def blocks(page: Path) -> list[str]:
+    """Fenced blocks, the first line being the language."""
+    return re.findall(r"^```(.*?)^```", text_of(page), re.MULTILINE | re.DOTALL)
+
+
+def spans(page: Path) -> list[str]:
+    """Code spans outside of fenced blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text_of(page), flags=re.MULTILINE | re.DOTALL))
+
+
+def lines(page: Path) -> Iterator[str]:
+    """Lines of fenced shell blocks without their comments, and code spans: where commands are."""
+    for block in blocks(page):
+        language, _, body = block.partition("\n")
+        if not language.strip():
+            yield from (line.partition(" #")[0].strip() for line in body.splitlines())
+    yield from spans(page)
+
+
+def exists(path: str) -> bool:
+    if "/" not in path:
+        return any(True for _ in ROOT.glob(path)) or any(
+            any(base.rglob(path)) for base in (ROOT / "service", ROOT / "proto", ROOT / "tests")
+        )
+    return any(True for base in BASES for _ in base.glob(path.rstrip("/")))
+
+
+@PAGE
+def test_links_lead_somewhere(page):
+    """Relative links name files that exist."""
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)) if "://" not in link]
+
+    assert [link for link in links if link and not (page.parent / link).exists()] == []
+
+
+@PAGE
+def test_paths_exist(page):
+    """Every file or folder that the text or a diagram names is there."""
+    drawings = [re.sub(r"<[^>]*>", " ", block) for block in blocks(page) if block.startswith("mermaid")]
+    drawn = [path for drawing in drawings for path in PATH.findall(drawing) if path.endswith("/") or "." in path]
+    named = [span for span in spans(page) if PATH.fullmatch(span)] + drawn
+
+    assert [path for path in named if not exists(path)] == []
+
+
+def test_paths_are_looked_for():
+    """The patterns above find something; otherwise the tests above say nothing."""
+    assert any(PATH.fullmatch(span) for span in spans(ROOT / "CONTRIBUTING.md"))
+    assert not exists("service/holdfastd/no_such_file.py")
+    assert not exists("no_such_file.py")
+
+
+def command_of(words: list[str]) -> tuple[Any, list[str]]:
+    """Return the command that the words name, and the words after it."""
+    command: Any = typer.main.get_command(app)
+    while words and words[0].startswith("-"):
+        taken = next(each for each in command.params if words[0] in each.opts)
+        words = words[1 if getattr(taken, "is_flag", False) else 2 :]
+    while getattr(command, "commands", None):
+        assert words, "a group without a command"
+        assert words[0] in command.commands, f"no command {words[0]}"
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+def check_command(line: str) -> None:
+    """Raise AssertionError when the CLI has no such command or option, or takes fewer arguments."""
+    command, rest = command_of(hoist(shlex.split(line)[1:]))
+    options = {name: each for each in command.params for name in each.opts if name.startswith("-")}
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    given = []
+    while rest:
+        word, *rest = rest
+        if not word.startswith("-"):
+            given.append(word)
+            continue
+        name, _, value = word.partition("=")
+        assert name in options or name in {"--help", "-h"}, f"no option {name}"
+        if not value and name in options and not getattr(options[name], "is_flag", False):
+            rest = rest[1:]
+    assert len(given) <= len(arguments), f"too many arguments: {given}"
+
+
+@PAGE
+def test_commands_parse(page):
+    """Every `holdfast …` line is a command of the CLI with options that it has."""
+    wrong = []
+    for line in lines(page):
+        if re.match(r"holdfast [a-z-]", line):
+            try:
+                check_command(line)
+            except AssertionError as error:
+                wrong.append(f"{line}: {error}")
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("line", ["holdfast frobnicate", "holdfast databases", "holdfast audit shop --colour", "holdfast plan a b"])
+def test_wrong_commands_do_not_parse(line):
+    with pytest.raises(AssertionError):
+        check_command(line)
+
+
+@PAGE
+def test_the_service_is_started_as_shown(page):
+    """Every `holdfastd …` line is one that the service takes."""
+    for line in lines(page):
+        if line.startswith("holdfastd serve"):
+            parse(shlex.split(line)[1:], {"HOME": "/home/me"})
+
+
+@PAGE
+def test_make_targets_exist(page):
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    named = {target for line in lines(page) for target in re.findall(r"(?:^|[;&] )make ([a-z-]+)", line)}
+
+    assert named <= targets
+
+
+def test_every_setting_is_explained():
+    """docs/operations.md names the variables and options that the service reads, and no others."""
+    variable, option = r"\bHOLDFAST_[A-Z_]+\b", r"(?<![\w-])--[a-z-]+(?=`)"
+    read = set(re.findall(variable, text_of(ROOT / "service/holdfastd/config.py")))
+    settings = text_of(ROOT / "docs/operations.md").partition("## Running the service")[2]
+
+    assert set(re.findall(variable, settings)) == read
+    for name in re.findall(option, settings.partition("There is no authentication")[0]):
+        assert f'"{name}"' in text_of(ROOT / "service/holdfastd/config.py")
+
+
+def test_every_metric_is_explained():
+    """docs/metrics.md lists what a scrape shows, with type and labels, and nothing else."""
+    metrics = Metrics("0")
+    metrics.rpc.expect("unary", "s", "m")
+    metrics.snapshot = Snapshot(
+        databases=(
+            DatabaseNumbers(
+                database="d",
+                orphan_rows={"r": 1},
+                not_validated_keys=1,
+                undeclared_relationships=1,
+                missing_indexes=1,
+                audit_time=1.0,
+                audit_seconds=1.0,
+            ),
+        ),
+    )
+    scrape = generate_latest(metrics.registry).decode()
+    shown = {
+        (name, kind)
+        for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", scrape, re.MULTILINE)
+        if not name.startswith("process_") and not name.endswith("_created")
+    }
+    rows = re.findall(r"^\| `([a-z_]+)` \| (\w+) \| (.*?) \|", text_of(ROOT / "docs/metrics.md"), re.MULTILINE)
+
+    assert {(name, kind) for name, kind, _ in rows} == shown
+    for name, _, labels in rows:
+        sample = next(line for line in scrape.splitlines() if re.match(rf"{name}(_bucket|_count)?{{", line))
+        assert set(re.findall(r"`([a-z_]+)`", labels)) <= set(re.findall(r'([a-z_]+)="', sample)), name
+
+
+def test_every_dependency_has_a_reason():
+    """docs/decisions.md says why each package is there."""
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    development = [line for line in text_of(ROOT / "requirements/dev.in").splitlines() if line and not line.startswith(("#", "-"))]
+    names = {re.split(r"[<>=!~ ;\[]", line)[0] for line in (*project["dependencies"], *development)}
+    reasons = text_of(ROOT / "docs/decisions.md").partition("## Dependencies")[2]
+    explained = {name for row in re.findall(r"^\| ([^|]+) \|", reasons, re.MULTILINE) for name in re.split(r", (?:and )?", row)}
+    explained |= {name.split()[0] for name in explained}
+
+    assert {name for name in names if name not in explained and not name.startswith("types-")} == set()
+
+
+@PAGE
+def test_one_word_for_one_thing(page):
+    """The words that CONTRIBUTING.md rejects do not come back; its table names them."""
+    text = text_of(page)
+    if page.name == "CONTRIBUTING.md":
+        text = text.partition("## Words")[0] + text.partition("## Style")[2]
+
+    assert [match.group() for match in BANNED.finditer(text)] == []

@@ -1,0 +1,144 @@
+"""No secret and no row value leaves through the log, whoever wrote the line."""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from holdfastd import log
+from holdfastd.config import LogFormat
+
+CANARY = "c4n4ry-s3cret"
+
+
+@pytest.fixture
+def lines():
+    """Set logging up to a stream of our own, and back to what it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    stream = io.StringIO()
+    log.set_up(LogFormat.JSON, stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+class FakeDriverError(Exception):
+    """Looks like an error of the driver: a message, a SQLSTATE, and a str() that adds the DETAIL."""
+
+    def __init__(self, message, sqlstate):
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+    def __str__(self):
+        return f"{self.args[0]}\nDETAIL:  Key (email)=({CANARY}) already exists."
+
+
+def test_lines_are_json_with_utc_time_and_level(lines):
+    """What log collectors need."""
+    structlog.get_logger().info("rpc_handled", seconds=0.5)
+
+    (line,) = lines()
+    assert (line["event"], line["level"], line["seconds"]) == ("rpc_handled", "info", 0.5)
+    assert line["timestamp"].endswith("Z")
+
+
+def test_context_of_the_call_is_in_every_line(lines):
+    """Lines of one call are found by its request id."""
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        structlog.get_logger().info("rpc_handled")
+
+    assert lines()[0]["request_id"] == "r1"
+
+
+def test_the_standard_librarys_lines_look_the_same(lines):
+    """gRPC, asyncpg and uvicorn log through the standard library."""
+    logging.getLogger("some.library").warning("dsn is postgresql://ada:%s@db/shop", CANARY)
+
+    (line,) = lines()
+    assert (line["event"], line["level"]) == ("dsn is postgresql://[redacted]@db/shop", "warning")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"postgresql://ada:{CANARY}@db:5432/shop",
+        f"cannot use postgres://ada:p@{CANARY}@db/shop here",
+        f"host=db password={CANARY} user=ada",
+        f"host=db password = '{CANARY} and more' user=ada",
+        f"postgresql://db/shop?user=ada&password={CANARY}&sslmode=require",
+        f"Authorization: Bearer {CANARY}",
+    ],
+)
+def test_secrets_inside_texts_are_cut_out(lines, text):
+    """However they are written."""
+    structlog.get_logger().info(text, fact=text, facts=[text], nested={"fact": text})
+
+    assert CANARY not in json.dumps(lines())
+
+
+@pytest.mark.parametrize("key", ["dsn", "password", "token", "Authorization", "secret"])
+def test_secrets_under_telling_names_are_cut_out(lines, key):
+    """A secret that looks like nothing is known by its key."""
+    structlog.get_logger().info("rpc_handled", **{key: CANARY}, nested={key: CANARY})
+
+    assert CANARY not in json.dumps(lines())
+
+
+def test_ordinary_texts_stay_whole(lines):
+    """Redaction does not eat what operators need."""
+    text = "Postgres at db@5432: relation public.stations(id) -> password policy is fine"
+
+    structlog.get_logger().info(text)
+
+    assert lines()[0]["event"] == text
+
+
+@pytest.mark.parametrize(("sqlstate", "is_told"), [("42P01", True), ("57014", True), ("23505", False), ("22P02", False), ("P0001", False)])
+def test_server_messages_are_told_unless_they_quote_values(lines, sqlstate, is_told):
+    """`relation "x" does not exist` helps; `invalid input syntax for type uuid: "…"` quotes a row. DETAIL always does."""
+    told = "message of the server"
+    try:
+        raise FakeDriverError(told, sqlstate)
+    except FakeDriverError:
+        structlog.get_logger().exception("rpc_failed")
+
+    (line,) = lines()
+    assert sqlstate in line["exception"]
+    assert (told in line["exception"]) is is_told
+    assert CANARY not in json.dumps(line)
+
+
+def test_tracebacks_name_places_and_causes(lines):
+    """An operator finds the line of code and what led to it."""
+    try:
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise RuntimeError("outer") from error
+    except RuntimeError as error:
+        structlog.get_logger().error("rpc_failed", exc_info=error)
+
+    text = lines()[0]["exception"]
+    assert "RuntimeError: outer" in text
+    assert "caused by" in text
+    assert "KeyError: 'inner'" in text
+    assert "test_log.py" in text
+
+
+def test_console_lines_are_redacted_too():
+    """Terminals get recorded."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    stream = io.StringIO()
+    try:
+        log.set_up(LogFormat.CONSOLE, stream)
+        structlog.get_logger().info("rpc_handled", dsn=f"postgresql://a:{CANARY}@h/d")
+    finally:
+        root.handlers, root.level = handlers, level
+        structlog.reset_defaults()
+
+    assert "rpc_handled" in stream.getvalue()
+    assert CANARY not in stream.getvalue()
