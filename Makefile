@@ -23,7 +23,7 @@ $(VENV)/.installed: pyproject.toml requirements/dev.txt requirements/uv.txt
 	@touch $@
 
 demo: install
-	@$(BIN)/python -m demo
+	@$(BIN)/python clients/python/examples/demo
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests

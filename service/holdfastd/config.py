@@ -68,6 +68,8 @@ class Config:
     store_url: str | None = field(default=None, repr=False)
     #: None: a key in the data directory.
     secret_key: str | None = field(default=None, repr=False)
+    #: Places where tests stop the process; empty unless HOLDFAST_ALLOW_FAILPOINTS=1.
+    failpoints: str = ""
     #: Where DSN references of kind `env` are looked up.
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -95,6 +97,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], *, is_root: 
         log_format=_log_format(environment, is_terminal=is_terminal),
         store_url=environment.get("HOLDFAST_STORE_URL") or None,
         secret_key=environment.get("HOLDFAST_SECRET_KEY") or None,
+        failpoints=environment.get("HOLDFAST_FAILPOINTS", "") if _flag(environment, "HOLDFAST_ALLOW_FAILPOINTS") else "",
         environment=environment,
     )
 

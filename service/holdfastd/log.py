@@ -23,6 +23,20 @@ EVENTS: Mapping[str, str] = {
     "server_stopping": "no new work; streams end, jobs are given back",
     "server_stopped": "nothing is left running",
     "stop_step_failed": "one part of stopping went wrong; the others went on",
+    "job_taken": "this replica works on a job",
+    "job_ended": "a job reached its final state, which is in the line",
+    "job_left": "the job is another replica's now, or the store is gone",
+    "job_broke": "a fault of ours ended a job, with its traceback",
+    "job_not_ended": "the end of a job could not be written; somebody works on it again",
+    "jobs_not_claimed": "the store did not answer; asked again soon",
+    "store_initialised": "the embedded store was made",
+    "store_started": "the embedded store's server was started",
+    "store_joined": "the embedded store's server ran already",
+    "store_stopped": "the embedded store's server was stopped",
+    "store_left_running": "another process still uses the embedded store",
+    "store_died": "the embedded store's server ended by itself",
+    "store_not_started": "the embedded store's server could not be started again",
+    "store_signals_lost": "the connection for signals was lost; until it is back, changes are noticed by looking",
     "metrics_not_refreshed": "dashboards show the numbers of the last refresh until the store answers again",
 }
 
@@ -67,11 +81,14 @@ def set_up(log_format: LogFormat, stream: TextIO = sys.stdout) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    # It tells of every start and stop what server_ready and server_stopped tell.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def redact(_logger: Any, _name: str, event: Event) -> Event:
-    """Cut secrets out of an event, by the names of its keys and by what its texts look like."""
-    return {key: REDACTED if key.lower() in _SECRET_KEYS else _clean(value) for key, value in event.items()}
+    """Cut secrets out of an event, by the names of its keys and by what its texts look like; the time, level and name come first."""
+    ordered = {key: event[key] for key in ("timestamp", "level", "event") if key in event} | dict(event)
+    return {key: REDACTED if key.lower() in _SECRET_KEYS else _clean(value) for key, value in ordered.items()}
 
 
 def render_exception(_logger: Any, _name: str, event: Event) -> Event:

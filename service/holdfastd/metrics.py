@@ -15,6 +15,9 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from holdfastd.jobs.model import JobKind, JobState
+from holdfastd.store import audits, jobs
+from holdfastd.store.model import LatestAudit
+from holdfastd.store.pool import Store
 
 log = structlog.get_logger()
 
@@ -116,6 +119,27 @@ class Metrics(Collector):
         for name, text, value in _DATABASE_GAUGES:
             samples = (((numbers.database,), value(numbers)) for numbers in snapshot.databases)
             yield _gauge(name, text, ("database",), samples)
+
+
+async def read_snapshot(store: Store) -> Snapshot:
+    """Read what dashboards show from the store."""
+    async with store.connection() as connection:
+        latest = await audits.latest_of_all(connection)
+        counts = await jobs.counts_by_kind_and_state(connection)
+    return Snapshot(databases=tuple(map(_numbers, latest)), jobs=counts)
+
+
+def _numbers(audit: LatestAudit) -> DatabaseNumbers:
+    counted = (relationship for relationship in audit.relationships if relationship.orphan_rows.is_known)
+    return DatabaseNumbers(
+        database=audit.database,
+        orphan_rows={relationship.id: relationship.orphan_rows.value for relationship in counted},
+        not_validated_keys=audit.summary.not_validated_keys,
+        undeclared_relationships=audit.summary.undeclared_relationships,
+        missing_indexes=audit.summary.missing_indexes,
+        audit_time=audit.end_time.timestamp(),
+        audit_seconds=audit.duration_seconds,
+    )
 
 
 async def refresh_forever(metrics: Metrics, read: Callable[[], Awaitable[Snapshot]], seconds: float = REFRESH_SECONDS) -> None:

@@ -31,9 +31,7 @@ async def connection(postgres, database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database)
     await connection.execute("CREATE ROLE ev_owner")
     try:
-        for row in await connection.fetch(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-        ):
+        for row in await connection.fetch("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"):
             await connection.execute(f"ALTER TABLE public.{row['relname']} OWNER TO ev_owner")
         await run_script(postgres, database)
         yield connection

@@ -53,9 +53,7 @@ class Echo:
     def sample(self, name: str, method: str = "Unary", **labels: str) -> float | None:
         """Return the value of a series."""
         kind = "unary" if method == "Unary" else "server_stream"
-        return self.registry.get_sample_value(
-            name, {"grpc_type": kind, "grpc_service": "test.Echo", "grpc_method": method, **labels}
-        )
+        return self.registry.get_sample_value(name, {"grpc_type": kind, "grpc_service": "test.Echo", "grpc_method": method, **labels})
 
 
 class _Handlers(grpc.GenericRpcHandler):

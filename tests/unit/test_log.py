@@ -1,8 +1,10 @@
 """No secret and no row value leaves through the log, whoever wrote the line."""
 
+import ast
 import io
 import json
 import logging
+from pathlib import Path
 
 import pytest
 import structlog
@@ -142,3 +144,18 @@ def test_console_lines_are_redacted_too():
 
     assert "rpc_handled" in stream.getvalue()
     assert CANARY not in stream.getvalue()
+
+
+def logged_events():
+    """Every event name in the server's code."""
+    for path in (Path(__file__).parents[2] / "service").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="log" | "bound"), attr=level), args=[ast.Constant(value=name), *_]):
+                    if level in {"debug", "info", "warning", "error", "exception", "critical"}:
+                        yield name
+
+
+def test_every_event_is_listed_and_every_listed_event_exists():
+    """Alerts are written against the list."""
+    assert set(logged_events()) == set(log.EVENTS)

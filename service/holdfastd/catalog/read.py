@@ -1,7 +1,7 @@
 """Reading the catalog: in comes a session, out goes one snapshot of what the database declares.
 
-All queries are set-based and run in one REPEATABLE READ transaction that touches no user table, so that thousands of tables take
-seconds and no lock that an application could notice.
+All queries are set-based and run in one REPEATABLE READ transaction that reads no user table, so that thousands of tables take a
+second. PostgreSQL takes ACCESS SHARE on a table to print its expressions: only whoever holds it exclusively makes us wait, or give up.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ async def read_catalog(connection: asyncpg.Connection) -> Catalog:
 
 
 async def _fetch_patiently(connection: asyncpg.Connection) -> dict[str, list[Row]]:
-    """Fetch all rows, again when somebody dropped what we were looking at."""
+    """Fetch all rows, again when somebody dropped or locked what we were looking at."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with asyncio.timeout(_LIMIT_SECONDS), connection.transaction(isolation="repeatable_read", readonly=True):

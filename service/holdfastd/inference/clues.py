@@ -9,7 +9,7 @@ from holdfastd.inference.cases import Case
 from holdfastd.inference.naming import Entity, Key, Naming, Reading, Words, squash
 from holdfastd.inference.people import People
 from holdfastd.inference.names import STRONG_SUFFIXES, stem_of
-from holdfastd.inference.vocabulary import AGENT_WORDS, BY, KINSHIP_WORDS, PLACE_WORDS, SELF_WORDS
+from holdfastd.inference.vocabulary import AGENT_WORDS, BY, KINSHIP_WORDS, PERSON_LIKE, PLACE_WORDS, SELF_WORDS
 
 Clue = tuple[Entity, Key | None, frozenset[str]]
 
@@ -26,7 +26,7 @@ def clues(case: Case, naming: Naming, people: People) -> Iterator[Clue]:
     yield from _by_key_name(case, naming)
     yield from _by_abbreviation(case, naming)
     yield from _to_itself(case)
-    yield from _to_people(case, people)
+    yield from _to_people(case, naming, people)
     yield from _of_its_owner(case, naming)
     yield from _by_number(case, naming)
     yield from _extended(case, naming)
@@ -128,18 +128,19 @@ def _to_itself(case: Case) -> Iterator[Clue]:
         yield case.entity, None, frozenset({"self_weak"})
 
 
-def _to_people(case: Case, people: People) -> Iterator[Clue]:
-    """`reviewed_by`, `owner_id` → the users table of this schema."""
+def _to_people(case: Case, naming: Naming, people: People) -> Iterator[Clue]:
+    """`reviewed_by`, `owner_id` → the users table of this schema, unless there is a table of reviewers or owners."""
     stem = case.stem.words
-    if not stem:
+    if not stem or any(not reading.after and len(reading.before) <= reading.entity.module for reading in naming.readings.get(stem[-1], ())):
         return
     by, agent = BY in stem[-2:], stem[-1] in AGENT_WORDS or stem[-1].endswith(_AGENT_ENDINGS)
     if not (by or agent):
         return
     rule = "by" if by else "agent" if stem[-1] in AGENT_WORDS else "agent_like"
     for entity in people.entities:
-        yield entity, None, frozenset({rule}) | people.traits[entity.table.name]
-    if set(stem) & KINSHIP_WORDS and people.includes(case.entity.table.name):
+        seen = people.traits[entity.table.name]
+        yield entity, None, frozenset({rule, *seen, *(f"{rule}_{trait}" for trait in seen)})
+    if set(stem) & KINSHIP_WORDS and case.entity.words[-1] in PERSON_LIKE:
         yield case.entity, None, frozenset({"kinship"})
 
 

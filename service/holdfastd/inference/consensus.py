@@ -17,7 +17,7 @@ from holdfastd.names import ColumnSet
 _PLAIN = frozenset({"exact", "module"})
 _CONVENTIONS = ((0.9, "always"), (0.6, "mostly"), (0.25, "partly"), (0.0, "seldom"))
 _INDEX_TRAITS = frozenset({"indexed_alone", "indexed_first", "indexed_within", "unindexed"})
-_FEWEST = 5  # plainly named columns needed before a schema has a convention
+_FEWEST = 15  # plainly named columns needed before a schema has a convention
 #: Ways of finding a table that lead elsewhere from every table.
 _RELATIVE = frozenset({"same_table", "context_whole", "owner_by_place", "owner_by_own_end", "extends", "numbered"})
 _WEIGHTY = 0.3  # belief below which a sibling has no vote

@@ -15,6 +15,8 @@ from holdfastd.names import TableName
 
 _MOST = 4  # tables looked at for a column that names somebody
 _FEWEST_SIGNS = 2
+_FAME = 12  # columns named after a table beyond which more say nothing new
+_CLEAR_LEAD = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,31 +33,29 @@ class People:
 
 def find_people(naming: Naming) -> People:
     """Return the tables that may hold people, at most four, the likeliest first."""
-    signs = {name: len(_signs(entity)) for name, entity in naming.entities.items() if any(key.entry is not None for key in entity.keys)}
-    plain = {name: _plainness(naming.entities[name]) for name in signs}
-    candidates = [name for name in signs if plain[name] or signs[name] >= _FEWEST_SIGNS]
-    if not candidates:
-        return People(entities=(), traits={})
+    usable = [entity for entity in naming.entities.values() if any(key.entry is not None for key in entity.keys)]
     named = _named_after(naming)
-    ranked = sorted(candidates, key=lambda name: (-signs[name] - plain[name] - min(named[name], 12) / 3, str(name)))[:_MOST]
-    return People(
-        entities=tuple(naming.entities[name] for name in ranked),
-        traits={name: frozenset(_traits(naming, name, ranked, signs, plain, named)) for name in ranked},
-    )
+    scores = {
+        entity.table.name: len(_signs(entity)) + _plainness(entity) + 2 * min(named[entity.table.name], _FAME) / _FAME
+        for entity in usable
+        if len(_signs(entity)) >= _FEWEST_SIGNS or _plainness(entity)
+    }
+    roots = _with_roots(naming, scores)
+    ranked = sorted(roots, key=lambda name: (-roots[name], str(name)))[:_MOST]
+    clear = len(ranked) == 1 or (len(ranked) > 1 and roots[ranked[0]] - roots[ranked[1]] >= _CLEAR_LEAD)
+    traits = {name: frozenset({f"people_{rank}"} | ({"people_clear"} if clear and not rank else set())) for rank, name in enumerate(ranked)}
+    return People(entities=tuple(naming.entities[name] for name in ranked), traits=traits)
 
 
-def _traits(naming: Naming, name: TableName, ranked: list[TableName], signs: Mapping[TableName, int], plain: Mapping[TableName, float], named: Counter[TableName]) -> set[str]:
-    """What speaks for one table compared with the others."""
-    found = {f"people_{ranked.index(name)}"}
-    if signs[name] == max(signs[other] for other in ranked) and signs[name] >= _FEWEST_SIGNS:
-        found.add("people_most_signs")
-    if named[name] == max(named[other] for other in ranked) and named[name]:
-        found.add("people_most_named")
-    if not any(_refers(naming.entities[name], naming.entities[other]) for other in ranked if other != name):
-        found.add("people_root")
-    if plain[name] == max(plain[other] for other in ranked) and plain[name]:
-        found.add("people_plainest")
-    return found
+def _with_roots(naming: Naming, scores: Mapping[TableName, float]) -> dict[TableName, float]:
+    """Raise a table above those that refer to it: a `local_user` with a `person_id` is a person's, not the person."""
+    raised = dict(scores)
+    for name in scores:
+        for other in scores:
+            refers = name != other and _refers(naming.entities[name], naming.entities[other])
+            if refers and not _refers(naming.entities[other], naming.entities[name]):
+                raised[other] = max(raised[other], scores[name] + 1)
+    return raised
 
 
 def _refers(entity: Entity, other: Entity) -> bool:

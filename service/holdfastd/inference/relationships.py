@@ -12,7 +12,7 @@ from holdfastd.catalog.operators import referenced_key, resolve_operators
 from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.inference.model import Advice, Candidate, Evidence, Relationship, Risk, Tier
 from holdfastd.inference.on_delete import advise
-from holdfastd.names import ColumnSet
+from holdfastd.names import ColumnSet, relationship_id
 
 #: Confidence from which Holdfast plans a key by itself; calibrated so that at least 95 of 100 such keys are meant.
 PLANNED_FROM = 0.8
@@ -124,8 +124,6 @@ def _is_indexed(catalog: Catalog, referencing: ColumnSet) -> bool:
 
 
 def _count(counts: Mapping[str, RowCount], referencing: ColumnSet, referenced: ColumnSet) -> RowCount:
-    from holdfastd.names import relationship_id
-
     return counted(counts, relationship_id(referencing, referenced))
 
 

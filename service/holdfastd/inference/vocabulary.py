@@ -6,7 +6,7 @@ SELF_WORDS = frozenset(
     | {"child", "descendant", "sibling", "reply", "replaced", "forked", "copied", "cloned", "origin", "merged", "reblog", "quoted", "super"}
 )
 #: People in relation to another person: `customers.referred_by` is a customer.
-KINSHIP_WORDS = frozenset({"referred", "referrer", "invited", "inviter", "manager", "sponsor", "mentor", "supervisor", "bos", "boss", "report"})
+KINSHIP_WORDS = frozenset({"referred", "referrer", "invited", "inviter", "manager", "sponsor", "mentor", "supervisor", "boss"})
 #: What a person is to a row: `owner_id`, `reviewer_id`.
 AGENT_WORDS = frozenset(
     {"owner", "author", "creator", "assignee", "assigner", "reviewer", "approver", "operator", "manager", "sender", "recipient", "receiver"}
@@ -35,6 +35,8 @@ PLACE_WORDS = frozenset(
     {"new", "old", "from", "to", "source", "src", "target", "destination", "dst", "left", "right", "first", "second", "main", "related", "linked", "other"}
     | {"begin", "end", "before", "after", "upper", "lower", "default", "current", "object"}
 )
+#: Tables whose rows are people in the business, if not users of the application.
+PERSON_LIKE = frozenset({*PERSON_WORDS, "customer", "client", "patient", "student", "contact", "party", "guest", "driver", "worker", "agent", "partner"})
 #: Ids given by others; they point at nothing here.
 EXTERNAL_WORDS = frozenset(
     {"stripe", "paypal", "google", "github", "gitlab", "slack", "external", "ext", "legacy", "remote", "provider", "twilio", "auth0", "facebook"}
@@ -79,6 +81,5 @@ HISTORY_WORDS = frozenset(
 FINANCIAL_WORDS = frozenset({"transaction", "payment", "invoice", "order", "ledger", "refund", "receipt", "charge", "payout", "journal", "credit", "purchase"})
 #: Tables of rows that must outlive what they mention: often without keys on purpose.
 ASIDE_WORDS = frozenset(
-    {"history", "hi", "hist", "archive", "archived", "audit", "log", "deleted", "snapshot", "raw", "tmp", "temp", "staging", "import", "backup"}
-    | {"summary", "statistic", "stat", "dump", "cache", "report", "view", "materialized"}
+    {"history", "hi", "hist", "archive", "archived", "audit", "log", "deleted", "snapshot", "raw", "tmp", "temp", "staging", "import", "backup", "dump"}
 )

@@ -52,7 +52,7 @@ async def _read(store: Store, job_id: str, sequence: int) -> tuple[Job, tuple[Ev
 
 
 async def _look_again(store: Store, changed: asyncio.Event, last_yield: float) -> None:
-    longest = _LOOK_SECONDS if store.signals.is_listening else _LOOK_DEAF_SECONDS
+    longest = _LOOK_SECONDS if store.signals.listening.is_set() else _LOOK_DEAF_SECONDS
     silence = last_yield + _HEARTBEAT_SECONDS - time.monotonic()
     try:
         await asyncio.wait_for(changed.wait(), timeout=max(0.01, min(longest, silence)))

@@ -61,6 +61,7 @@ def _steps(
     closures: Mapping[str, Closure],
     edges: Sequence[Edge],
 ) -> Iterator[Step]:
+    dropped = frozenset(decision.relationship_id for decision in decisions)
     number = 1
     yield prepare(number)
     for decision in decisions:
@@ -75,7 +76,7 @@ def _steps(
         if decision.orphan_action is not OrphanAction.LEAVE:
             number += 1
             relationship = by_id[decision.relationship_id]
-            recipe = build_recipe(catalog, relationship, decision, edges)
+            recipe = build_recipe(catalog, relationship, decision, edges, dropped=dropped)
             closure = closures.get(decision.relationship_id)
             yield clean_up(number, catalog, relationship, decision, recipe, dict(closure.rows) if closure else {})
     for decision in decisions:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from holdfastd.catalog.model import Catalog, OnDelete
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
 from holdfastd.inference.model import Relationship
-from holdfastd.names import TableName, identifier, literal, relationship_id
+from holdfastd.names import TableName, identifier, literal
 from holdfastd.plan.edges import Edge, reachable
 from holdfastd.plan.model import CleanUpRecipe, Decision, Expansion, OrphanAction
 from holdfastd.plan.restore import Saved, restore_checks, restore_sql
@@ -48,8 +48,13 @@ class _Batch:
         return f"{from_only(self.catalog.tables[self.tables[0]])} AS referencing"
 
 
-def build_recipe(catalog: Catalog, relationship: Relationship, decision: Decision, edges: Sequence[Edge]) -> CleanUpRecipe:
-    """Return the statements that clean up the orphan rows of one relationship, and those that put them back."""
+def build_recipe(
+    catalog: Catalog, relationship: Relationship, decision: Decision, edges: Sequence[Edge], *, dropped: frozenset[str]
+) -> CleanUpRecipe:
+    """Return the statements that clean up the orphan rows of one relationship, and those that put them back.
+
+    `dropped` names the relationships whose keys a rollback drops before it restores.
+    """
     deletes = decision.orphan_action is OrphanAction.DELETE
     table = relationship.referencing.table
     tables = reachable(edges, table) if deletes else (table,)
@@ -67,7 +72,7 @@ def build_recipe(catalog: Catalog, relationship: Relationship, decision: Decisio
         expansions=tuple(_expansion(batch, number, edge) for number, edge in following),
         change=_change(batch),
         restore=restore_sql(saved),
-        restore_checks=restore_checks(saved, dropped=_dropped_by_rollback(catalog, edges)),
+        restore_checks=restore_checks(saved, dropped=dropped),
     )
 
 
@@ -95,12 +100,6 @@ def _new_values(batch: _Batch) -> dict[str, str]:
     table = batch.catalog.tables[batch.tables[0]]
     values = zip(columns, batch.decision.repoint_to, strict=True)
     return {column: f"{literal(value)}::{table.column(column).type.formatted}" for column, value in values}
-
-
-def _dropped_by_rollback(catalog: Catalog, edges: Sequence[Edge]) -> frozenset[str]:
-    """Return the relationships whose keys a rollback drops before it restores: those need not hold for restored rows."""
-    declared = {relationship_id(key.referencing, key.referenced) for key in catalog.foreign_keys}
-    return frozenset(relationship_id(edge.referencing, edge.referenced) for edge in edges) - declared
 
 
 def _window(first: int) -> str:

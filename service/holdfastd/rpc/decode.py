@@ -22,7 +22,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 def caller(request_id: str = "") -> Caller:
     """Return who calls, and the id under which the call is done only once; empty when the caller chose none."""
-    return Caller(principal=current_principal(), request_id=fields.optional_identifier(request_id, "request_id"))
+    return Caller(principal=current_principal(), request_id=fields.request_id(request_id))
 
 
 def dsn_source(message: database_service_pb2.DsnSource) -> DsnSource:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from holdfast.v1 import audit_log_service_pb2, audit_service_pb2, database_service_pb2
+from holdfastd.evidence.orphans import OrphanSamples
 from holdfastd.rpc.encode import timestamp
 from holdfastd.rpc.enums import audit_state
 from holdfastd.store.model import AuditRecord, AuditSummary, DatabaseRecord, LogEntry

@@ -17,6 +17,8 @@ DEFAULT_PAGE = 100
 MAX_PAGE = 1000
 
 _DATABASE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
+#: As the store makes them: what they name, and when they were made.
+_ID = re.compile(r"[a-z]{2,16}-[0-9a-f]{20}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z")
 
 _Item = TypeVar("_Item")
@@ -79,16 +81,23 @@ def database_filter(name: str) -> str:
 
 
 def identifier(value: str, field: str) -> str:
-    """Return the id of a resource: a UUID."""
-    lowered = value.lower()
-    if not _UUID.match(lowered):
-        raise InvalidField(field, f"{field} is not an id; ids look like 123e4567-e89b-12d3-a456-426614174000.")
-    return lowered
+    """Return the id of a resource."""
+    if not _ID.match(value):
+        raise InvalidField(field, f"{field} is not an id; ids look like job-0650a1b2c3d4e5f60718.")
+    return value
 
 
 def optional_identifier(value: str, field: str) -> str:
     """Return the id of a resource, or nothing."""
     return identifier(value, field) if value else ""
+
+
+def request_id(value: str) -> str:
+    """Return the id under which a request is done only once, or nothing. One spelling of a UUID only, or two would be one."""
+    lowered = value.lower()
+    if value and not _UUID.match(lowered):
+        raise InvalidField("request_id", "request_id is not a UUID such as 123e4567-e89b-12d3-a456-426614174000.")
+    return lowered
 
 
 def text(value: str, field: str, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
@@ -118,7 +127,7 @@ def column_names(names: Sequence[str], field: str) -> tuple[str, ...]:
 
 def _check_cursor(cursor: tuple[str, ...], parts: tuple[str, ...]) -> None:
     checks: dict[str, Callable[[str], bool]] = {
-        "id": lambda value: bool(_UUID.match(value)),
+        "id": lambda value: bool(_ID.match(value)),
         "name": lambda value: bool(_DATABASE_NAME.match(value)),
         "number": lambda value: value.isascii() and value.isdecimal() and len(value) < 19,  # noqa: PLR2004 (a bigint)
     }

@@ -10,9 +10,9 @@ from holdfastd.flows import jobs
 from holdfastd.flows.context import Services
 from holdfastd.jobs.model import JobKind
 from holdfastd.rpc import decode, encode, fields, tokens
-from holdfastd.rpc.encode_watch import encode_watch
 from holdfastd.rpc.enums import from_proto
 from holdfastd.rpc.interceptor import Context
+from holdfastd.rpc.watch import encode_watch, until_stopping
 
 
 class JobService(JobServiceServicer):
@@ -39,7 +39,8 @@ class JobService(JobServiceServicer):
         """Stream a snapshot, events, heartbeats in silence, and the final state."""
         job_id = fields.identifier(request.id, "id")
         sequence = tokens.resume_sequence(request.resume_token, job_id)
-        async for response in encode_watch(jobs.watch(self._services, job_id, sequence), job_id, sequence):
+        items = until_stopping(jobs.watch(self._services, job_id, sequence), self._services.stopping)
+        async for response in encode_watch(items, job_id, sequence):
             yield response
 
     async def CancelJob(self, request: pb.CancelJobRequest, _: Context) -> pb.CancelJobResponse:

@@ -14,6 +14,8 @@ from holdfastd.store.model import LogEntry, LogVerification
 #: Any number will do that differs from the migrations' ("hlog" in ASCII).
 _LOCK = 0x686C6F67
 _BATCH = 1000
+#: A forged entry may have any sequence.
+_BEFORE_ALL = -(2**63)
 
 
 async def append(
@@ -64,13 +66,13 @@ async def list_page(connection: Any, *, database: str = "", before: int = 0, lim
 
 async def verify(connection: Any) -> LogVerification:
     """Recompute every hash from the first entry on, a batch at a time."""
-    entries, expected, first_broken, previous_hash, last = 0, 1, 0, "", 0
+    entries, expected, first_broken, previous_hash, last = 0, 1, 0, "", _BEFORE_ALL
     query = "SELECT * FROM audit_log WHERE sequence > $1 ORDER BY sequence LIMIT $2"
     while batch := await connection.fetch(query, last, _BATCH):
         for entry in map(_entry, batch):
             is_right = entry.sequence == expected and entry.hash == _hash(previous_hash, entry)
             if not is_right and not first_broken:
-                first_broken = min(entry.sequence, expected)
+                first_broken = max(1, min(entry.sequence, expected))
             entries, expected, previous_hash, last = entries + 1, entry.sequence + 1, entry.hash, entry.sequence
     return LogVerification(intact=not first_broken, entries=entries, first_broken_sequence=first_broken, head_hash=previous_hash)
 

@@ -4,6 +4,7 @@ In come a directory and an account; out go a DSN and facts about the server. Not
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
@@ -137,6 +138,12 @@ class Cluster:
         if command:
             (self.directory / "postmaster.pid").unlink(missing_ok=True)
         return False
+
+    def remove_socket_directory(self) -> None:
+        """Remove the directory that a long path needed, once it is empty."""
+        if self.socket_directory != self.directory:
+            with contextlib.suppress(OSError):
+                self.socket_directory.rmdir()
 
     def _make_socket_directory(self) -> None:
         directory = self.socket_directory

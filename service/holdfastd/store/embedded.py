@@ -70,6 +70,7 @@ class EmbeddedPostgres:
                     return
                 if self._cluster.server_pid():
                     await self._pg_ctl("stop", "-m", "fast", "-w", "-t", str(_STOP_SECONDS))
+                    self._cluster.remove_socket_directory()
                     log.info("store_stopped")
 
     async def keep_alive(self) -> None:

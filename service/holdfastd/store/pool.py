@@ -5,6 +5,7 @@ errors in our own SQL stay what they are.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -13,13 +14,12 @@ import asyncpg
 
 from holdfastd.errors import Reason, Unavailable
 from holdfastd.store.migrate import migrate
-from holdfastd.store.signals import Signals
+from holdfastd.store.signals import LOST, Signals
 
 #: Every query of the store is a short one; a statement that takes longer waits for something that will not come.
 _COMMAND_SECONDS = 30
 _CONNECT_SECONDS = 10
 _CONNECTIONS = 10
-_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Store:
@@ -47,7 +47,7 @@ class Store:
             finally:
                 await connection.close(timeout=_CONNECT_SECONDS)
             pool = await asyncpg.create_pool(**settings, min_size=1, max_size=_CONNECTIONS)
-        except (*_LOST, ValueError) as error:
+        except (*LOST, ValueError) as error:
             # Messages about a DSN quote it.
             raise _unavailable(error) from None
         store = cls(pool, Signals(settings))
@@ -67,22 +67,32 @@ class Store:
         """Lend a connection. Inside, wait for nothing but the store: a lost connection is told by its own state."""
         try:
             connection = await self._pool.acquire(timeout=_CONNECT_SECONDS)
-        except _LOST as error:
+        except LOST as error:
             raise _unavailable(error) from error
         try:
             yield connection
-        except _LOST as error:
-            if isinstance(error, TimeoutError) or connection.is_closed():
+        except LOST as error:
+            if isinstance(error, (TimeoutError, asyncpg.InternalClientError)) or _is_closed(connection):
                 raise _unavailable(error) from error
             raise
         finally:
-            await self._pool.release(connection, timeout=_CONNECT_SECONDS)
+            # What was committed stays so, even when the connection breaks on its way back.
+            with contextlib.suppress(*LOST):
+                await self._pool.release(connection, timeout=_CONNECT_SECONDS)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
         """Lend a connection inside a transaction, committed at the end unless an exception passes through."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+
+def _is_closed(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        # The pool has taken it back, which it does while lent only when it is lost.
+        return True
 
 
 def _unavailable(error: BaseException) -> Unavailable:

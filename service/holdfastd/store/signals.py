@@ -19,6 +19,9 @@ JOBS_CHANNEL = "holdfast_jobs"
 #: There is something to do: a job to claim, or to stop.
 WORK_CHANNEL = "holdfast_work"
 
+#: What a lost connection raises; InternalClientError when it was cut just before it was used.
+LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 _PAUSE_SECONDS = 1.0
 #: A connection that was cut without a word is noticed by asking.
 _PROBE_SECONDS = 15.0
@@ -32,8 +35,8 @@ class Signals:
         self._settings = settings
         self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._task: asyncio.Task[None] | None = None
-        #: False while signals may be missed: look more often.
-        self.is_listening = False
+        #: Clear while signals may be missed: look more often.
+        self.listening = asyncio.Event()
 
     def start(self) -> None:
         """Begin to listen."""
@@ -45,6 +48,7 @@ class Signals:
             self._task.cancel()
             await asyncio.wait({self._task})
             self._task = None
+            self.listening.clear()
 
     @contextmanager
     def waiting(self, channel: str, job_id: str = "") -> Iterator[asyncio.Event]:
@@ -63,9 +67,9 @@ class Signals:
         while True:
             try:
                 await self._listen()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except LOST as error:
                 log.warning("store_signals_lost", error=type(error).__name__)
-            self.is_listening = False
+            self.listening.clear()
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _listen(self) -> None:
@@ -75,7 +79,7 @@ class Signals:
             connection.add_termination_listener(lambda _: lost.set())
             for channel in (JOBS_CHANNEL, WORK_CHANNEL):
                 await connection.add_listener(channel, self._receive)
-            self.is_listening = True
+            self.listening.set()
             # What was sent while nobody listened is gone: everybody looks again.
             self._wake(event for events in self._waiting.values() for event in events)
             while not await _is_set(lost, within=_PROBE_SECONDS):

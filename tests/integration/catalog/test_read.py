@@ -1,22 +1,25 @@
 """The reader against real catalogs: everything in the model, on every version."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
 import pytest
 
 from holdfastd.catalog.model import Catalog, OnDelete, Table, TableKind
 from holdfastd.catalog.read import QUERIES, read_catalog
+from holdfastd.errors import Reason, Refused
 from holdfastd.names import ColumnSet, TableName
 from holdfastd.target.session import connect
 
 PG15, PG18 = 150_000, 180_000
 
 
-async def catalog_of(dsn: str, sql: str, *, transactional: bool = True) -> Catalog:
+async def catalog_of(dsn: str, sql: str) -> Catalog:
     """Run SQL in a database and read its catalog."""
     connection = await connect(dsn, application_name="test", read_only=False)
     try:
-        for statement in [sql] if transactional else sql.split(";"):
-            await connection.execute(statement)
+        await connection.execute(sql)
         return await read_catalog(connection)
     finally:
         await connection.close()
@@ -140,7 +143,7 @@ async def test_newer_foreign_key_clauses(any_database: str) -> None:
             "CREATE TABLE public.r (a integer, b integer, PRIMARY KEY (a, b)); CREATE TABLE public.t (a integer, b integer)"
         )
         await connection.execute(
-            "ALTER TABLE public.t ADD CONSTRAINT some FOREIGN KEY (a, b) REFERENCES public.r ON DELETE SET NULL (b);"
+            "ALTER TABLE public.t ADD CONSTRAINT partly FOREIGN KEY (a, b) REFERENCES public.r ON DELETE SET NULL (b);"
             "ALTER TABLE public.t ADD CONSTRAINT alike UNIQUE NULLS NOT DISTINCT (a)"
         )
         if version >= 18:
@@ -151,8 +154,8 @@ async def test_newer_foreign_key_clauses(any_database: str) -> None:
 
     table = table_of(catalog, "t")
     keys = {key.name: key for key in table.foreign_keys}
-    assert keys["some"].set_null_columns == ("b",)
-    assert keys["some"].enforced
+    assert keys["partly"].set_null_columns == ("b",)
+    assert keys["partly"].enforced
     assert table.indexes[0].nulls_not_distinct
     if version >= 18:
         assert (keys["weak"].enforced, keys["weak"].validated, keys["weak"].triggers_enabled) == (False, False, True)
@@ -230,21 +233,38 @@ async def test_names_come_as_they_are(any_database: str) -> None:
     assert table.indexes[0].columns == (column,)
 
 
-async def test_reading_waits_for_no_lock(any_database: str) -> None:
-    """A table that somebody holds exclusively is read like any other: the audit of a busy database does not hang."""
-    holder = await connect(any_database, application_name="holder", read_only=False)
-    reader = await connect(any_database, application_name="reader", read_only=True)
+async def test_reading_goes_beside_writers_and_builds(any_database: str) -> None:
+    """Whatever lets readers pass lets the catalog reader pass: an index build, a key being added."""
+    async with two_sessions(any_database) as (holder, reader):
+        await holder.execute("LOCK TABLE public.t IN EXCLUSIVE MODE")
+        catalog = await read_catalog(reader)
+
+    assert table_of(catalog, "t").primary_key == ("id",)
+
+
+async def test_reading_gives_up_on_a_table_held_exclusively(any_database: str) -> None:
+    """PostgreSQL locks a table to print its expressions; the wait for a rewrite of hours ends, with a reason."""
+    async with two_sessions(any_database) as (holder, reader):
+        await holder.execute("LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE")
+        await reader.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(Refused) as caught:
+            await read_catalog(reader)
+
+    assert caught.value.reason is Reason.LOCK_TIMEOUT
+
+
+@asynccontextmanager
+async def two_sessions(dsn: str) -> AsyncIterator[tuple[asyncpg.Connection, asyncpg.Connection]]:
+    """One session in a transaction, one that reads, and a table with expressions."""
+    holder = await connect(dsn, application_name="holder", read_only=False)
+    reader = await connect(dsn, application_name="reader", read_only=True)
     try:
         await holder.execute("CREATE TABLE public.t (id integer PRIMARY KEY, CHECK (id > 0)); CREATE INDEX i ON public.t ((id + 1))")
         async with holder.transaction():
-            await holder.execute("LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE")
-            await reader.execute("SET lock_timeout = '100ms'")
-            catalog = await read_catalog(reader)
+            yield holder, reader
     finally:
         await holder.close()
         await reader.close()
-
-    assert table_of(catalog, "t").primary_key == ("id",)
 
 
 async def test_identity_tells_databases_apart(any_database: str) -> None:

@@ -82,6 +82,7 @@ async def test_log_is_append_only(store: Store, statement: str) -> None:
         ("UPDATE holdfastd.audit_log SET hash = repeat('0', 64) WHERE sequence = 3", 3),
         ("DELETE FROM holdfastd.audit_log WHERE sequence = 3", 3),
         ("DELETE FROM holdfastd.audit_log WHERE sequence = 1", 1),
+        ("INSERT INTO holdfastd.audit_log SELECT 0, time, 'eve', action, '', '', 'OK', '{}', hash FROM holdfastd.audit_log LIMIT 1", 1),
         ("UPDATE holdfastd.audit_log SET sequence = 9 WHERE sequence = 4", 4),
         ("UPDATE holdfastd.audit_log SET sequence = -sequence WHERE sequence = 1", 1),
     ],

@@ -10,7 +10,8 @@ from holdfastd.plan.model import OrphanAction, Override
 from holdfastd.rpc import decode, tokens
 from holdfastd.store.model import DsnKind
 
-ID = "123e4567-e89b-12d3-a456-426614174000"
+ID = "audit-0650a1b2c3d4e5f60718"
+REQUEST = "123e4567-e89b-12d3-a456-426614174000"
 
 
 def policy(*overrides):
@@ -101,7 +102,7 @@ def test_negative_sample_limits_are_refused():
 def test_a_caller_may_choose_a_request_id():
     """A UUID, or none."""
     assert decode.caller() == Caller(principal="anonymous", request_id="")
-    assert decode.caller(ID).request_id == ID
+    assert decode.caller(REQUEST).request_id == REQUEST
     assert refused_field(decode.caller, "again") == "request_id"
 
 

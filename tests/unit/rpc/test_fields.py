@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from holdfastd.errors import InvalidField
 from holdfastd.rpc import fields, tokens
 
-ID = "123e4567-e89b-12d3-a456-426614174000"
+ID = "job-0650a1b2c3d4e5f60718"
+UUID = "123e4567-e89b-12d3-a456-426614174000"
 
 
 @pytest.mark.parametrize("name", ["a", "shop", "shop-2_x", "a" * 63])
@@ -33,19 +34,37 @@ def test_no_name_filters_nothing():
         fields.database_filter("Shop")
 
 
-@pytest.mark.parametrize("value", ["", "7", ID + "0", ID[:-1], "{" + ID + "}", ID.replace("-", ""), ID + "\n", "١" * 36])
-def test_ids_are_uuids_in_one_spelling(value):
-    """uuid.UUID would take braces, URNs and bare digits, and then two spellings would be one id."""
+@pytest.mark.parametrize("value", ["", "7", f"{ID}0", ID[:-1], f" {ID}", f"{ID}\n", ID.upper(), ID[4:], "job-" + "١" * 20, "j" * 9999])
+def test_ids_are_as_the_store_makes_them(value):
+    """What cannot be an id is told before anybody looks for it."""
     with pytest.raises(InvalidField) as refused:
         fields.identifier(value, "plan_id")
 
     assert refused.value.field == "plan_id"
+    assert len(refused.value.message) < 200
 
 
-def test_ids_are_read_in_either_case():
-    """Upper case is the same UUID."""
-    assert fields.identifier(ID.upper(), "id") == ID
+def test_ids_may_be_absent_where_a_filter_is():
+    """The empty text is no id."""
+    assert fields.identifier(ID, "id") == ID
     assert fields.optional_identifier("", "id") == ""
+    with pytest.raises(InvalidField):
+        fields.optional_identifier("7", "id")
+
+
+@pytest.mark.parametrize("value", ["7", UUID + "0", UUID[:-1], "{" + UUID + "}", UUID.replace("-", ""), UUID + "\n", "١" * 36, ID])
+def test_request_ids_are_uuids_in_one_spelling(value):
+    """uuid.UUID would take braces, URNs and bare digits, and then two spellings would be one request."""
+    with pytest.raises(InvalidField) as refused:
+        fields.request_id(value)
+
+    assert refused.value.field == "request_id"
+
+
+def test_request_ids_are_read_in_either_case():
+    """Upper case is the same UUID; none is none."""
+    assert fields.request_id(UUID.upper()) == UUID
+    assert fields.request_id("") == ""
 
 
 def test_texts_have_a_size_and_no_nul():
@@ -86,7 +105,7 @@ def test_negative_page_sizes_are_refused():
 @given(total=st.integers(0, 25), size=st.integers(1, 12))
 def test_pages_list_everything_once(total, size):
     """Whether or not the last page is full; the last one has no token."""
-    items = [f"{number:08x}-0000-0000-0000-000000000000" for number in range(1, total + 1)]
+    items = [f"job-{number:020x}" for number in range(1, total + 1)]
     listed, token = [], ""
     for _ in range(total + 1):
         page = fields.page(size, token, "ListJobs", "shop")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from holdfastd.errors import InvalidField
 from holdfastd.rpc import tokens
 
-JOB = "123e4567-e89b-12d3-a456-426614174000"
+JOB = "job-0650a1b2c3d4e5f60718"
 
 
 @given(scope=st.lists(st.text()).map(tuple), cursor=st.lists(st.text(max_size=100), max_size=3).map(tuple))
@@ -43,7 +43,7 @@ def test_a_page_token_is_good_for_its_own_list_only(scope, other):
 def test_a_resume_token_is_good_for_its_own_job_only():
     """The sequence of another job means nothing."""
     with pytest.raises(InvalidField) as refused:
-        tokens.resume_sequence(tokens.resume_token(JOB, 7), JOB.replace("1", "2"))
+        tokens.resume_sequence(tokens.resume_token(JOB, 7), JOB.replace("a", "b"))
 
     assert refused.value.field == "resume_token"
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import yaml
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console, RenderableType
@@ -23,12 +24,27 @@ class Output(StrEnum):
 
 def as_json_value(message: Message) -> dict[str, Any]:
     """Return a message as proto3 JSON with the proto's field names, empty fields included."""
-    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    value = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return _in_order(value, message.DESCRIPTOR)
 
 
 def json_line(message: Message) -> str:
     """Return a message as JSON on one line."""
     return json.dumps(as_json_value(message), ensure_ascii=False)
+
+
+def _in_order(value: dict[str, Any], descriptor: Descriptor) -> dict[str, Any]:
+    """Return the fields in the proto's order; MessageToDict puts the empty ones last."""
+    return {field.name: _nested(value[field.name], field.message_type) for field in descriptor.fields if field.name in value}
+
+
+def _nested(value: Any, descriptor: Descriptor | None) -> Any:
+    if descriptor is None or descriptor.GetOptions().map_entry:
+        return value
+    if isinstance(value, list):
+        return [_nested(item, descriptor) for item in value]
+    # Timestamps and the like are messages that JSON writes as text.
+    return _in_order(value, descriptor) if isinstance(value, dict) else value
 
 
 class Printer:

@@ -7,7 +7,7 @@ from typing import Self
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from holdfast.cli.output import Printer
-from holdfast.cli.render.words import clean, word
+from holdfast.cli.render.words import prose, word
 from holdfast.v1 import core_pb2 as core
 from holdfast.v1.core_pb2 import Event, Job
 
@@ -85,7 +85,7 @@ class Lines(Display):
                 return
             self._spoke = now
         rows = f" ({event.rows_done:,} of {event.rows_total:,} rows)" if event.rows_total else ""
-        self._printer.err.print(clean(f"  {event.message}{rows}"), soft_wrap=True)
+        self._printer.err.print(prose(f"  {event.message}{rows}"), soft_wrap=True)
 
 
 class Bars(Display):
@@ -117,13 +117,13 @@ class Bars(Display):
     def on_event(self, event: Event) -> None:
         """Move the bars; name lock waits above them."""
         if event.kind in _WORTH_A_LINE:
-            self._progress.console.print(clean(event.message), style="yellow")
+            self._progress.console.print(prose(event.message), style="yellow")
         figures = f"{self.done}/{self.total} steps" if self.total else f"{self.done} steps"
         self._progress.update(self._steps, completed=self.done, total=self.total or None, figures=figures)
         self._progress.update(
             self._rows,
             visible=event.rows_total > 0,
-            description=clean(event.message)[:_LONGEST_ACTIVITY],
+            description=prose(event.message)[:_LONGEST_ACTIVITY],
             completed=event.rows_done,
             total=event.rows_total or None,
             figures=f"{event.rows_done:,}/{event.rows_total:,} rows",

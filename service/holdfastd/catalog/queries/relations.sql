@@ -70,13 +70,16 @@ GROUP BY namespace.nspname;
 
 -- name: list_columns
 -- Columns of the given tables in their order; the default of a generated column is its expression.
+-- An ordinary default speaks of no column, so it is printed without naming its table, which would be locked for the moment.
 SELECT attribute.attrelid AS table_oid,
        attribute.attname AS name,
        attribute.attnum AS number,
        attribute.atttypid AS type_oid,
        pg_catalog.format_type(attribute.atttypid, attribute.atttypmod) AS formatted,
        attribute.attnotnull AS not_null,
-       pg_catalog.pg_get_expr(expression.adbin, expression.adrelid) AS default_expression,
+       pg_catalog.pg_get_expr(
+           expression.adbin, CASE WHEN attribute.attgenerated = '' THEN 0 ELSE expression.adrelid END
+       ) AS default_expression,
        attribute.attgenerated::pg_catalog.text AS generated,
        attribute.attidentity::pg_catalog.text AS identity,
        collation_namespace.nspname AS collation_schema,

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from holdfast.cli.render.shapes import facts, listing, or_nothing
-from holdfast.cli.render.words import NOTHING, clean, lasted, minute, moment, number, relationship, rows, state, word
+from holdfast.cli.render.words import NOTHING, clean, lasted, minute, moment, number, prose, relationship, rows, state, word
 from holdfast.v1.audit_service_pb2 import Audit, AuditState, SampleOrphansResponse
 from holdfast.v1.core_pb2 import Finding, OnDelete, Relationship, RelationshipState, Risk, Severity
 
@@ -75,9 +75,9 @@ def findings(found: Iterable[Finding]) -> RenderableType:
     """Return a list of findings: what, so what, do what."""
     table = listing("Severity", "Finding", narrow=("Severity",))
     for finding in found:
-        sentences = Text(clean(finding.message))
-        sentences.append(f"\n{clean(finding.consequence)}" if finding.consequence else "", style="dim")
-        sentences.append(f"\n→ {clean(finding.cure)}" if finding.cure else "", style="cyan")
+        sentences = Text(prose(finding.message))
+        sentences.append(f"\n{prose(finding.consequence)}" if finding.consequence else "", style="dim")
+        sentences.append(f"\n→ {prose(finding.cure)}" if finding.cure else "", style="cyan")
         table.add_row(state(Severity, finding.severity), sentences)
     return or_nothing(table, "Nothing was found.")
 

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from holdfast.cli.render.shapes import facts, listing, or_nothing
-from holdfast.cli.render.words import clean, minute, moment, number, relationship, state, table_name, word
+from holdfast.cli.render.words import clean, minute, moment, number, prose, relationship, state, word
 from holdfast.v1.core_pb2 import Decision, HazardKind, LockLevel, OnDelete, OrphanAction, Plan, PlanState, Step
 
 _SHORT_FINGERPRINT = 16
@@ -61,7 +61,7 @@ def reasons(decided: Iterable[Decision]) -> RenderableType:
     """Return why relationships are not planned."""
     table = listing("Relationship", "Why")
     for decision in decided:
-        table.add_row(relationship(decision.relationship_id), clean(decision.reason))
+        table.add_row(relationship(decision.relationship_id), prose(decision.reason))
     return table
 
 
@@ -69,7 +69,7 @@ def steps(planned: Iterable[Step]) -> RenderableType:
     """Return the steps with the strongest lock of each."""
     table = listing("#", "Step", "Strongest lock", numbers=("#",))
     for step in planned:
-        table.add_row(str(step.number), clean(step.title), _strongest_lock(step))
+        table.add_row(str(step.number), prose(step.title), _strongest_lock(step))
     return or_nothing(table, "The plan has no steps.")
 
 
@@ -83,7 +83,7 @@ def hazards(planned: Iterable[Step]) -> RenderableType:
     for kind, places in by_kind.items():
         numbers = sorted({number for number, _ in places})
         others = f" … and {len(places) - 1} more" if len({message for _, message in places}) > 1 else ""
-        table.add_row(Text(word(HazardKind, kind), style="yellow"), _ranges(numbers), clean(places[0][1]) + others)
+        table.add_row(Text(word(HazardKind, kind), style="yellow"), _ranges(numbers), prose(places[0][1]) + others)
     return or_nothing(table, "No hazards.")
 
 
@@ -99,7 +99,7 @@ def _strongest_lock(step: Step) -> Text:
     if not locks:
         return Text("none", style="dim")
     level = max(lock.level for lock in locks)
-    tables = dict.fromkeys(table_name(lock.table) for lock in locks if lock.level == level)
+    tables = dict.fromkeys(prose(lock.table) for lock in locks if lock.level == level)
     style = "red" if level == LockLevel.LOCK_LEVEL_ACCESS_EXCLUSIVE else ""
     return Text(f"{word(LockLevel, level)} on {', '.join(tables)}", style=style)
 

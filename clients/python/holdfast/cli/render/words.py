@@ -35,6 +35,7 @@ _COLOURS = {
     "REACHABLE": "green",
     "PASSED": "green",
 }
+_PUBLIC = re.compile(r'(?<![\w".$])public\.(?=[\w"])')
 NOTHING = "–"
 
 
@@ -93,9 +94,9 @@ def relationship(identity: str) -> str:
     return clean(identity.replace("->", " → "))
 
 
-def table_name(name: str) -> str:
-    """Return a table without schema public."""
-    return clean(name.removeprefix("public."))
+def prose(text: str) -> str:
+    """Return a sentence about tables; schema public goes without saying."""
+    return _PUBLIC.sub("", clean(text))
 
 
 def clean(text: str) -> str:

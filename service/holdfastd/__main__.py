@@ -1,0 +1,32 @@
+"""The command `holdfastd`: the only reader of the environment.
+
+Exit codes: 0 stopped when asked to, 1 a fault of ours (in the log), 2 could not start (one sentence on standard error).
+"""
+
+import asyncio
+import os
+import sys
+
+from holdfastd import log
+from holdfastd.config import ConfigError, parse
+
+
+def main() -> int:
+    """Run the command."""
+    # grpc reads both when it is imported: its fork handlers complain at every program that we start, and it reports handshakes.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    from holdfastd.server import StartError, serve  # noqa: PLC0415 (after the two lines above)
+
+    try:
+        config = parse(sys.argv[1:], dict(os.environ), is_root=os.geteuid() == 0, is_terminal=sys.stdout.isatty())
+        log.set_up(config.log_format)
+        asyncio.run(serve(config))
+    except (ConfigError, StartError) as error:
+        print(f"holdfastd: {error}", file=sys.stderr)  # noqa: T201 (this is the command)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Every scenario goes through audit, plan, apply, verify, roll back, and again: the second time from an equal database."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from integration.execute.scenarios import SCENARIOS, Scenario
+from support.equality import state_of
+from support.harness import Harness, harness
+from support.postgres import Server
+
+
+@pytest.fixture
+async def replica(any_postgres: Server) -> AsyncIterator[Harness]:
+    async with harness(any_postgres) as running:
+        yield running
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
+async def test_apply_and_roll_back_twice(any_postgres: Server, any_database: str, replica: Harness, scenario: Scenario) -> None:
+    """What applying changes, rolling back undoes to the letter, and applying again changes as before."""
+    connection = await asyncpg.connect(any_database)
+    await connection.execute(scenario.sql)
+    await connection.execute("ANALYZE")
+    await connection.close()
+    await replica.register(any_database)
+    before = await state_of(any_postgres, any_database)
+
+    for _ in range(2):
+        await replica.audit()
+        plan = await replica.plan("shop", *scenario.overrides)
+        application = await replica.apply(plan)
+        after = await state_of(any_postgres, any_database)
+        await replica.roll_back(application)
+
+        assert sum(item.backed_up_rows for item in application.verifications) == scenario.backed_up
+        assert after.schema != before.schema
+        assert await state_of(any_postgres, any_database) == before

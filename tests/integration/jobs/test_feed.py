@@ -1,0 +1,141 @@
+"""A watch misses nothing, repeats nothing, and ends with the job."""
+
+import asyncio
+from contextlib import aclosing
+from datetime import timedelta
+
+import pytest
+
+from holdfastd.errors import NotFound
+from holdfastd.jobs import feed
+from holdfastd.jobs.model import Event, Job, JobState
+from holdfastd.store import leases
+from holdfastd.store.pool import Store
+from support.stored import add_audit, add_database, an_event
+
+
+@pytest.fixture
+async def taken(store: Store) -> Job:
+    """A job that this test works on."""
+    await add_audit(store, await add_database(store))
+    async with store.transaction() as connection:
+        job = await leases.claim(connection, "w", timedelta(minutes=1))
+    assert job is not None
+    return job
+
+
+async def _append(store: Store, job: Job, *messages: str) -> None:
+    for message in messages:
+        async with store.transaction() as connection:
+            await leases.append_event(connection, job, an_event(message))
+
+
+async def _finish(store: Store, job: Job) -> None:
+    async with store.transaction() as connection:
+        await leases.finish(connection, job, JobState.SUCCEEDED)
+
+
+async def _collect(store: Store, job: Job, after: int = 0) -> list[object]:
+    return [_name(item) async for item in feed.watch(store, job.id, after)]
+
+
+def _name(item: Job | Event | None) -> object:
+    match item:
+        case Job():
+            return item.state
+        case Event():
+            return item.sequence
+        case None:
+            return None
+
+
+async def test_watch_from_the_start_to_the_end(store: Store, taken: Job) -> None:
+    """What happened before, what happens meanwhile, and the end, in order."""
+    await _append(store, taken, "a", "b")
+    async with aclosing(feed.watch(store, taken.id, 0)) as items:
+        told = [_name(await anext(items)) for _ in range(3)]
+        await _append(store, taken, "c")
+        await _finish(store, taken)
+        told += [_name(item) async for item in items]
+
+    assert told == [JobState.RUNNING, 1, 2, 3, 4, JobState.SUCCEEDED]
+
+
+async def test_ended_job_is_told_at_once(store: Store, taken: Job) -> None:
+    await _append(store, taken, "a")
+    await _finish(store, taken)
+
+    assert await _collect(store, taken) == [JobState.SUCCEEDED, 1, 2, JobState.SUCCEEDED]
+
+
+async def test_watch_goes_on_after_a_sequence(store: Store, taken: Job) -> None:
+    await _append(store, taken, "a", "b", "c")
+    await _finish(store, taken)
+
+    assert await _collect(store, taken, after=2) == [JobState.SUCCEEDED, 3, 4, JobState.SUCCEEDED]
+
+
+async def test_more_events_than_a_page(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "_PAGE", 2)
+    await _append(store, taken, "a", "b", "c")
+    await _finish(store, taken)
+
+    assert await _collect(store, taken) == [JobState.SUCCEEDED, 1, 2, 3, 4, JobState.SUCCEEDED]
+
+
+async def test_events_are_heard_of_at_once(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without waiting until it is time to look again."""
+    await asyncio.wait_for(store.signals.listening.wait(), timeout=5)
+    monkeypatch.setattr(feed, "_LOOK_SECONDS", 60.0)
+    async with aclosing(feed.watch(store, taken.id, 0)) as items:
+        await anext(items)
+        heard = asyncio.create_task(anext(items))
+        await asyncio.sleep(0.1)
+        await _append(store, taken, "a")
+        event = await asyncio.wait_for(heard, 2)
+
+    assert isinstance(event, Event)
+    assert event.happening.message == "a"
+
+
+async def test_events_arrive_without_signals(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals only hurry; a deaf replica still tells everything."""
+    await asyncio.wait_for(store.signals.listening.wait(), timeout=5)
+    await store.signals.stop()
+    monkeypatch.setattr(feed, "_LOOK_DEAF_SECONDS", 0.05)
+    async with aclosing(feed.watch(store, taken.id, 0)) as items:
+        told = [_name(await anext(items))]
+        heard = asyncio.create_task(anext(items))
+        await asyncio.sleep(0.1)
+        await _append(store, taken, "a")
+        await _finish(store, taken)
+        told += [_name(await asyncio.wait_for(heard, 5))]
+        told += [_name(item) async for item in items]
+
+    assert told == [JobState.RUNNING, 1, 2, JobState.SUCCEEDED]
+
+
+async def test_silence_is_broken_by_signs_of_life(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "_HEARTBEAT_SECONDS", 0.1)
+    async with aclosing(feed.watch(store, taken.id, 0)) as items:
+        heard = [_name(await asyncio.wait_for(anext(items), 2)) for _ in range(3)]
+
+    assert heard == [JobState.RUNNING, None, None]
+
+
+async def test_many_watches_share_one_connection(store: Store, taken: Job) -> None:
+    """Watching costs no connection while nothing happens."""
+    watches = [asyncio.create_task(_collect(store, taken)) for _ in range(40)]
+    await asyncio.sleep(0.3)
+    async with store.connection() as connection:
+        sessions = await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    await _finish(store, taken)
+    told = await asyncio.wait_for(asyncio.gather(*watches), 10)
+
+    assert sessions <= 11
+    assert told == [[JobState.RUNNING, 1, JobState.SUCCEEDED]] * 40
+
+
+async def test_unknown_job_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await anext(feed.watch(store, "job-none", 0))

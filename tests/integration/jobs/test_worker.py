@@ -1,0 +1,338 @@
+"""Jobs are taken, run and ended; a worker that stalls or stops loses them to another."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from holdfastd.errors import Cancelled, LeaseLost, Reason, Refused, Unavailable
+from holdfastd.jobs import worker as worker_module
+from holdfastd.jobs.context import JobContext
+from holdfastd.jobs.model import EventKind, Happening, Job, JobKind, JobState, Progress, Verification
+from holdfastd.jobs.worker import Worker
+from holdfastd.store import jobs
+from holdfastd.store.pool import Store
+from support.stored import add_audit, add_database, an_event
+
+SHORT = timedelta(seconds=0.8)
+#: So slow that only signals explain anything that happens within a test.
+NEVER = timedelta(minutes=5)
+
+Code = Callable[[JobContext], Awaitable[Sequence[Verification]]]
+
+
+@asynccontextmanager
+async def working(
+    store: Store, code: Code, *, owner: str = "w", ttl: timedelta = timedelta(seconds=8), poll: timedelta = NEVER
+) -> AsyncIterator[asyncio.Event]:
+    """A worker at work; the event stops it, as does leaving the block."""
+    stopping = asyncio.Event()
+    worker = Worker(store, owner, dict.fromkeys(JobKind, code), ttl=ttl, poll=poll)
+    task = asyncio.create_task(worker.run(stopping))
+    try:
+        yield stopping
+    finally:
+        stopping.set()
+        await task
+
+
+async def ended(store: Store, job: Job, *, within: float = 15) -> Job:
+    """The job once it ended."""
+    return await _once(store, job, lambda now: now.state.is_final, within)
+
+
+async def begun(store: Store, job: Job) -> Job:
+    """The job once a worker has it."""
+    return await _once(store, job, lambda now: now.state is JobState.RUNNING, 5)
+
+
+async def _once(store: Store, job: Job, is_so: Callable[[Job], bool], within: float) -> Job:
+    async with asyncio.timeout(within):
+        while True:
+            with contextlib.suppress(Unavailable):
+                if is_so(now := await current(store, job)):
+                    return now
+            await asyncio.sleep(0.02)
+
+
+async def current(store: Store, job: Job) -> Job:
+    async with store.connection() as connection:
+        return await jobs.get(connection, job.id)
+
+
+async def kinds(store: Store, job: Job) -> list[EventKind]:
+    async with store.connection() as connection:
+        return [event.happening.kind for event in await jobs.events_after(connection, job.id, 0, 1000)]
+
+
+@pytest.fixture
+async def queued(store: Store) -> Job:
+    """A job that waits."""
+    await asyncio.wait_for(store.signals.listening.wait(), timeout=5)
+    return await add_audit(store, await add_database(store))
+
+
+async def nothing(_: JobContext) -> Sequence[Verification]:
+    return ()
+
+
+async def until_stopped(context: JobContext) -> Sequence[Verification]:
+    while True:
+        context.raise_if_stopped()
+        await asyncio.sleep(0.01)
+
+
+async def test_job_runs_to_its_end(store: Store, queued: Job) -> None:
+    verification = Verification(
+        relationship_id="r",
+        orphan_rows_before=1,
+        orphan_rows_after=0,
+        backed_up_rows=1,
+        constraint_name="fk",
+        declared=True,
+        validated=True,
+    )
+
+    async def code(context: JobContext) -> Sequence[Verification]:
+        await context.record(an_event(), progress=Progress(activity="step", done=1, total=1))
+        return [verification]
+
+    async with working(store, code):
+        job = await ended(store, queued)
+
+    assert (job.state, job.verifications, job.epoch) == (JobState.SUCCEEDED, (verification,), 1)
+    assert job.progress == Progress(activity="step", done=1, total=1)
+    assert await kinds(store, job) == [EventKind.STARTED, EventKind.STEP_DONE, EventKind.ENDED]
+
+
+async def test_new_job_is_heard_of_at_once(store: Store, queued: Job) -> None:
+    """Without waiting for the next poll, which never comes here."""
+    async with working(store, nothing):
+        await ended(store, queued)
+        async with store.connection() as connection:
+            database = await connection.fetchrow("SELECT id, name FROM databases")
+            second = await jobs.enqueue(
+                connection, kind=JobKind.APPLICATION, database=database["name"], database_id=database["id"], principal="ann"
+            )
+
+        assert (await ended(store, second, within=3)).state is JobState.SUCCEEDED
+
+
+SECRET = "Key (email)=(ann@example.org) is not present"
+BROKEN = (JobState.FAILED, Reason.INTERNAL)
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "reason"),
+    [
+        (Cancelled(), JobState.CANCELLED, ""),
+        (Refused("The plan drifted.", reason=Reason.PLAN_DRIFTED), JobState.FAILED, Reason.PLAN_DRIFTED),
+        (ExceptionGroup("", [Refused("No.", reason=Reason.PLAN_DRIFTED)]), JobState.FAILED, Reason.PLAN_DRIFTED),
+        (ExceptionGroup("", [ValueError(SECRET), Cancelled()]), JobState.CANCELLED, ""),
+        (ValueError(SECRET), *BROKEN),
+        (asyncio.CancelledError(), *BROKEN),
+        (TimeoutError(SECRET), *BROKEN),
+    ],
+    ids=repr,
+)
+async def test_error_decides_the_end(store: Store, queued: Job, error: BaseException, state: JobState, reason: str) -> None:
+    """Errors made for callers are told; the text of any other stays out of the store."""
+
+    async def code(_: JobContext) -> Sequence[Verification]:
+        raise error
+
+    async with working(store, code):
+        job = await ended(store, queued)
+
+    assert (job.state, job.error_reason) == (state, reason)
+    assert SECRET not in job.error_message
+
+
+@pytest.mark.parametrize("error", [LeaseLost(), Unavailable("gone", reason=Reason.STORE_UNAVAILABLE)], ids=repr)
+async def test_lost_lease_and_lost_store_end_nothing(store: Store, queued: Job, error: Exception) -> None:
+    """Somebody, perhaps we ourselves, goes on with the job when its lease is over."""
+
+    async def code(context: JobContext) -> Sequence[Verification]:
+        if context.job.epoch == 1:
+            raise error
+        return ()
+
+    async with working(store, code, ttl=SHORT, poll=timedelta(seconds=0.1)):
+        job = await ended(store, queued)
+
+    assert (job.state, job.epoch) == (JobState.SUCCEEDED, 2)
+    assert await kinds(store, job) == [EventKind.STARTED, EventKind.RESUMED, EventKind.ENDED]
+
+
+async def test_cancelling_arrives_without_a_renewal(store: Store, queued: Job) -> None:
+    async with working(store, until_stopped, ttl=NEVER):
+        await begun(store, queued)
+        async with store.transaction() as connection:
+            await jobs.request_cancel(connection, queued.id, "ann")
+        job = await ended(store, queued, within=3)
+
+    assert job.state is JobState.CANCELLED
+
+
+async def test_long_job_keeps_its_lease(store: Store, queued: Job) -> None:
+    """Several times to live long, with a second worker waiting for it to slip."""
+
+    async def code(_: JobContext) -> Sequence[Verification]:
+        await asyncio.sleep(SHORT.total_seconds() * 3)
+        return ()
+
+    quick = timedelta(seconds=0.05)
+    async with working(store, code, ttl=SHORT, poll=quick), working(store, code, owner="other", ttl=SHORT, poll=quick):
+        job = await ended(store, queued)
+
+    assert (job.state, job.epoch) == (JobState.SUCCEEDED, 1)
+
+
+async def test_stalled_worker_is_fenced(store: Store, queued: Job, database: str) -> None:
+    """It wakes up after a takeover, believes the job its own, and writes nothing: not an event, not the end."""
+    other_store = await Store.open(database)
+    taken_over, refusals = asyncio.Event(), []
+
+    async def stall(context: JobContext) -> Sequence[Verification]:
+        await taken_over.wait()
+        try:
+            context.raise_if_stopped()
+        except LeaseLost as error:
+            refusals.append(error)
+        context._deadline += 3600
+        try:
+            await context.record(an_event("from the past"))
+        except LeaseLost as error:
+            refusals.append(error)
+        return ()
+
+    async def succeed(_: JobContext) -> Sequence[Verification]:
+        taken_over.set()
+        await asyncio.sleep(0.3)
+        return ()
+
+    # The stalled worker's renewals never arrive, as if its process were stopped.
+    async def keep(_: JobContext) -> None:
+        await asyncio.Event().wait()
+
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(JobContext, "keep", keep)
+            async with working(store, stall, owner="stalled", ttl=SHORT):
+                await begun(store, queued)
+                async with working(other_store, succeed, owner="successor", ttl=SHORT, poll=timedelta(seconds=0.1)):
+                    job = await ended(store, queued)
+    finally:
+        await other_store.close()
+
+    assert len(refusals) == 2
+    assert (job.state, job.epoch) == (JobState.SUCCEEDED, 2)
+    assert await kinds(store, job) == [EventKind.STARTED, EventKind.RESUMED, EventKind.ENDED]
+
+
+async def test_losing_the_lease_stops_the_code_wherever_it_is(store: Store, queued: Job) -> None:
+    stopped = asyncio.Event()
+
+    async def code(context: JobContext) -> Sequence[Verification]:
+        if context.job.epoch > 1:
+            return ()
+        async with store.connection() as connection:
+            await connection.execute("UPDATE jobs SET epoch = epoch + 1, lease_end = '-infinity'")
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.set()
+        return ()
+
+    async with working(store, code, ttl=SHORT, poll=timedelta(seconds=0.1)):
+        await asyncio.wait_for(stopped.wait(), timeout=5)
+
+        assert (await ended(store, queued)).epoch == 3
+
+
+async def test_graceful_stop_hands_over_at_once(store: Store, queued: Job) -> None:
+    """The next worker goes on without waiting for the lease to run out."""
+    async with working(store, until_stopped, owner="first", ttl=NEVER):
+        await begun(store, queued)
+    left = await current(store, queued)
+    async with working(store, nothing, owner="second", ttl=NEVER):
+        job = await ended(store, queued, within=3)
+
+    assert (left.state, job.state, job.epoch) == (JobState.RUNNING, JobState.SUCCEEDED, 2)
+
+
+async def test_code_that_reaches_no_safe_point_is_cut_off(store: Store, queued: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long statement does not hold up the stop."""
+    monkeypatch.setattr(worker_module, "_GRACE_SECONDS", 0.1)
+
+    async def code(context: JobContext) -> Sequence[Verification]:
+        if context.job.epoch == 1:
+            await asyncio.sleep(60)
+        return ()
+
+    async with asyncio.timeout(10):
+        async with working(store, code, ttl=NEVER):
+            await begun(store, queued)
+        async with working(store, code, ttl=NEVER):
+            job = await ended(store, queued, within=3)
+
+    assert (job.state, job.epoch) == (JobState.SUCCEEDED, 2)
+
+
+async def test_some_jobs_run_at_a_time(store: Store, queued: Job) -> None:
+    """Four at once, the fifth when one of them ends."""
+    running, most = 0, 0
+
+    async def code(_: JobContext) -> Sequence[Verification]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.1)
+        running -= 1
+        return ()
+
+    async with store.connection() as connection:
+        database = await connection.fetchrow("SELECT id, name FROM databases")
+        waiting = [
+            await jobs.enqueue(connection, kind=JobKind.AUDIT, database=database["name"], database_id=database["id"], principal="ann")
+            for _ in range(8)
+        ]
+    async with working(store, code):
+        for job in (queued, *waiting):
+            await ended(store, job)
+
+    assert most == 4
+
+
+async def test_quick_progress_is_left_out_but_its_last_is_kept(store: Store, queued: Job) -> None:
+    async def code(context: JobContext) -> Sequence[Verification]:
+        for done in range(1, 51):
+            await context.record(Happening(kind=EventKind.PROGRESS, message="row"), progress=Progress(done=done, total=50))
+        return ()
+
+    async with working(store, code):
+        job = await ended(store, queued)
+
+    assert job.progress.done == 50
+    assert 1 <= (await kinds(store, job)).count(EventKind.PROGRESS) < 25
+
+
+async def test_work_survives_a_short_absence_of_the_store(store: Store, queued: Job) -> None:
+    """Every connection is cut in the middle; the job neither fails nor begins again."""
+
+    async def code(context: JobContext) -> Sequence[Verification]:
+        async with store.connection() as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        await context.record(an_event())
+        return ()
+
+    async with working(store, code, poll=timedelta(seconds=0.2)):
+        job = await ended(store, queued)
+
+    assert (job.state, job.epoch) == (JobState.SUCCEEDED, 1)
+    assert await kinds(store, job) == [EventKind.STARTED, EventKind.STEP_DONE, EventKind.ENDED]
