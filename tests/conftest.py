@@ -1,10 +1,14 @@
 """Fixtures that every kind of test may use: real PostgreSQL servers, one per version and test process."""
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 
 from support.postgres import MAJORS, Server, available_majors, database_name
+
+# Before anything imports grpc: every process that tests start would print a line about forking.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
 @pytest.fixture(scope="session")

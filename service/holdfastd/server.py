@@ -135,8 +135,9 @@ class _Replica:
         self._stack.push_async_callback(_step, "rpc", stop, _RPC_GRACE_SECONDS + _STEP_SECONDS)
         try:
             return listener, await listener.start(self._config.listen)
-        except RuntimeError as error:
-            message = f"Cannot listen on {self._config.listen} for gRPC (taken, or not of this machine); choose another --listen."
+        except (OSError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "taken this very moment"
+            message = f"Cannot listen on {self._config.listen} for gRPC ({why}); choose another --listen."
             raise StartError(message) from error
 
     def _work(self, services: Services) -> asyncio.Task[None]:

@@ -33,7 +33,8 @@ LAYERS = (
     ("flows",),
     ("metrics", "log"),
     ("rpc", "http"),
-    ("server", "__main__"),
+    ("server",),
+    ("__main__",),
 )
 PURE = (
     *("errors", "names", "config", "catalog.model", "catalog.operators", "catalog.indexes", "jobs.model"),

@@ -93,7 +93,7 @@ def test_a_denied_allowance_is_no_allowance():
 @pytest.mark.parametrize("address", ["7443", "localhost", ":7443", "localhost:", "localhost:x", "h:65536", "::1:80", "h:+1", "[]:1"])
 def test_malformed_addresses_are_refused_by_name(address):
     """The sentence says which option and what is expected."""
-    with pytest.raises(ConfigError, match="--listen: .* is not HOST:PORT"):
+    with pytest.raises(ConfigError, match=r"--listen: .* is not HOST:PORT"):
         parse(["serve", "--listen", address], HOME)
 
 

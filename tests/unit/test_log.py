@@ -38,6 +38,10 @@ class FakeDriverError(Exception):
         return f"{self.args[0]}\nDETAIL:  Key (email)=({CANARY}) already exists."
 
 
+def fail(error):
+    raise error
+
+
 def test_lines_are_json_with_utc_time_and_level(lines):
     """What log collectors need."""
     structlog.get_logger().info("rpc_handled", seconds=0.5)
@@ -103,7 +107,7 @@ def test_server_messages_are_told_unless_they_quote_values(lines, sqlstate, is_t
     """`relation "x" does not exist` helps; `invalid input syntax for type uuid: "…"` quotes a row. DETAIL always does."""
     told = "message of the server"
     try:
-        raise FakeDriverError(told, sqlstate)
+        fail(FakeDriverError(told, sqlstate))
     except FakeDriverError:
         structlog.get_logger().exception("rpc_failed")
 
@@ -117,7 +121,7 @@ def test_tracebacks_name_places_and_causes(lines):
     """An operator finds the line of code and what led to it."""
     try:
         try:
-            raise KeyError("inner")
+            fail(KeyError("inner"))
         except KeyError as error:
             raise RuntimeError("outer") from error
     except RuntimeError as error:

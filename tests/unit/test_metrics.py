@@ -6,12 +6,12 @@ import subprocess
 
 import pytest
 from prometheus_client import generate_latest
-from support.stored import MOMENT, SUMMARY, a_relationship
 
 from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.jobs.model import JobKind, JobState
 from holdfastd.metrics import DatabaseNumbers, Metrics, Snapshot, _numbers, refresh_forever
 from holdfastd.store.model import LatestAudit
+from support.stored import MOMENT, SUMMARY, a_relationship
 
 
 def numbers(database="shop", **orphan_rows):

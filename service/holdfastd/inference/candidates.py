@@ -4,11 +4,13 @@ In comes a catalog; out come candidates: at most one per referencing columns, ea
 """
 
 from holdfastd.catalog.model import Catalog
-from holdfastd.inference.confidence import Judged, judge, read_weights
+from holdfastd.inference.composites import find_composites
+from holdfastd.inference.confidence import judge, read_weights
 from holdfastd.inference.consensus import with_convention, with_siblings
 from holdfastd.inference.gather import gather
+from holdfastd.inference.implied import lower_implied
 from holdfastd.inference.model import Candidate
-from holdfastd.inference.naming import learn
+from holdfastd.inference.naming import Naming, learn
 from holdfastd.inference.people import find_people
 from holdfastd.inference.wording import evidence_for
 
@@ -18,20 +20,25 @@ KEPT_FROM = 0.3
 
 def infer_candidates(catalog: Catalog) -> tuple[Candidate, ...]:
     """Return the relationships that are meant but not declared, by referencing table and columns."""
-    first_pass, second_pass = read_weights()
     naming = learn(catalog)
+    found = (*_of_one_column(catalog, naming), *find_composites(catalog, naming))
+    kept = (candidate for candidate in lower_implied(catalog, found) if candidate.confidence >= KEPT_FROM)
+    return tuple(sorted(kept, key=lambda candidate: candidate.referencing))
+
+
+def _of_one_column(catalog: Catalog, naming: Naming) -> tuple[Candidate, ...]:
+    """Judge every column twice: alone, then knowing what columns of the same name are believed to be."""
+    first_pass, second_pass = read_weights()
     cases = with_convention(gather(catalog, naming, find_people(naming)))
     believed = with_siblings([judge(case, first_pass) for case in cases], catalog.types)
-    found = (_candidate(judge(case, second_pass)) for case in believed)
-    return tuple(sorted((each for each in found if each is not None), key=lambda each: each.referencing))
-
-
-def _candidate(judged: Judged) -> Candidate | None:
-    if judged.option is None or judged.confidence < KEPT_FROM:
-        return None
-    return Candidate(
-        referencing=judged.case.referencing,
-        referenced=judged.option.referenced,
-        confidence=round(judged.confidence, 3),
-        evidence=evidence_for(judged),
+    judged = (judge(case, second_pass) for case in believed)
+    return tuple(
+        Candidate(
+            referencing=each.case.referencing,
+            referenced=each.option.referenced,
+            confidence=round(each.confidence, 3),
+            evidence=evidence_for(each),
+        )
+        for each in judged
+        if each.option is not None and each.confidence >= KEPT_FROM
     )

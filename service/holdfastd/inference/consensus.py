@@ -3,7 +3,7 @@
 In come cases, and what the first pass believes; out come cases with more traits and sometimes one more option.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -51,9 +51,9 @@ def _group_with_votes(group: Sequence[Judged], types: TypeFacts) -> Iterable[Cas
     """Let the columns of one name vote on each other, nobody on itself."""
     if len(group) == 1:
         case = group[0].case
-        yield replace(case, traits=case.traits | {"alone"})
+        yield replace(case, traits=case.traits | {"alone"}, options=_unvoted(case))
         return
-    votes: Counter[ColumnSet | str] = Counter()
+    votes: dict[ColumnSet | str, float] = defaultdict(float)
     places: dict[ColumnSet | str, Option] = {}
     for each in group:
         for place, weight in _ballot(each):
@@ -79,10 +79,11 @@ def _with_votes(
 ) -> Case:
     traits = case.traits | {"siblings_" + _level(total / members)}
     if total < _WEIGHTY:
-        return replace(case, traits=traits)
+        return replace(case, traits=traits, options=_unvoted(case))
     options = []
     for option in case.options:
-        share = max(others.get(place, 0.0) for place in (option.referenced, *(_RELATIVE & option.traits))) / total
+        places_meant: list[ColumnSet | str] = [option.referenced, *(_RELATIVE & option.traits)]
+        share = max(others.get(place, 0.0) for place in places_meant) / total
         options.append(option.having("voted_" + _level(share)))
     listed = {option.referenced for option in case.options}
     for place, weight in others.items():
@@ -90,6 +91,10 @@ def _with_votes(
             added = _added(case, places[place], types, weight / total)
             options += [added] if added is not None else []
     return replace(case, traits=traits, options=tuple(options))
+
+
+def _unvoted(case: Case) -> tuple[Option, ...]:
+    return tuple(option.having("unvoted") for option in case.options)
 
 
 def _added(case: Case, like: Option, types: TypeFacts, share: float) -> Option | None:

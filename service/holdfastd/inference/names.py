@@ -7,72 +7,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from holdfastd.inference.vocabulary import IRREGULAR_PLURALS, NEVER_PLURAL
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_]+")
 
-_IRREGULAR = {
-    "people": "person",
-    "children": "child",
-    "men": "man",
-    "women": "woman",
-    "feet": "foot",
-    "teeth": "tooth",
-    "mice": "mouse",
-    "geese": "goose",
-    "indices": "index",
-    "vertices": "vertex",
-    "matrices": "matrix",
-    "appendices": "appendix",
-    "axes": "axis",
-    "analyses": "analysis",
-    "bases": "base",
-    "caches": "cache",
-    "databases": "database",
-    "cases": "case",
-    "phases": "phase",
-    "purchases": "purchase",
-    "releases": "release",
-    "leases": "lease",
-    "licenses": "license",
-    "expenses": "expense",
-    "responses": "response",
-    "courses": "course",
-    "houses": "house",
-    "warehouses": "warehouse",
-    "clauses": "clause",
-    "causes": "cause",
-    "crises": "crisis",
-    "criteria": "criterion",
-    "phenomena": "phenomenon",
-    "media": "medium",
-    "data": "datum",
-    "movies": "movie",
-    "cookies": "cookie",
-    "ties": "tie",
-    "lives": "life",
-    "wives": "wife",
-    "leaves": "leaf",
-    "halves": "half",
-    "shelves": "shelf",
-    "quizzes": "quiz",
-    "heroes": "hero",
-    "aliases": "alias",
-    "buses": "bus",
-    "bonuses": "bonus",
-    "statuses": "status",
-    "viruses": "virus",
-    "campuses": "campus",
-    "censuses": "census",
-    "gases": "gas",
-    "lenses": "lens",
-    "businesses": "business",
-    "axles": "axle",
-}
-#: Words that end in s (or look plural) and are not.
-_SINGULAR = frozenset(
-    {"news", "series", "species", "status", "alias", "bus", "gas", "lens", "bonus", "virus", "campus", "census", "corpus", "focus", "radius"}
-    | {"always", "as", "is", "was", "has", "this", "its", "plus", "canvas", "atlas", "bias", "iris", "class", "dns", "sms", "gps", "tls", "aws"}
-    | {"https", "cms", "os", "ios", "css", "rss", "acls", "vs", "yes", "us", "lotus", "nexus", "versus", "apparatus", "chassis", "ets", "sls"}
-)
+_SHORTEST_PLURAL = 4  # `ids` is handled as a suffix, `has` is no plural
 _IES = 4  # shortest word in -ies that is a plural of -y: `spies` is rarer in schemas than `ties`
 
 #: Words that end the name of a column holding a key.
@@ -95,15 +34,15 @@ class Stem:
 @lru_cache(maxsize=65_536)
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case and singular: `workOrderIDs` and `work_order_ids` are the same."""
-    return tuple(singular(word.lower()) for word in _WORD.findall(name))
+    return tuple(singular(word.lower()) for word in _WORD.findall(name.replace("IDs", "Ids")))
 
 
 @lru_cache(maxsize=65_536)
 def singular(word: str) -> str:
     """Return the singular of an English word; a word that is none comes back as it is."""
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if len(word) <= 3 or word in _SINGULAR or not word.endswith("s"):  # noqa: PLR2004: `ids` is handled as a suffix, `has` is no plural
+    if word in IRREGULAR_PLURALS:
+        return IRREGULAR_PLURALS[word]
+    if len(word) < _SHORTEST_PLURAL or word in NEVER_PLURAL or not word.endswith("s"):
         return word
     if word.endswith("ies") and len(word) > _IES:
         return word[:-3] + "y"

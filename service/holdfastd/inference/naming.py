@@ -26,7 +26,10 @@ class Key:
     """A column that can be referenced: unique by an index, or (entry None) the obvious key of a table without any."""
 
     column: Column
+    #: Words of the column, its table's column prefix cut off.
     words: Words
+    #: All of them: `w_id` of TPC-C's warehouse, which others call `d_w_id`.
+    full: Words
     is_primary: bool
     entry: IndexColumn | None
 
@@ -45,6 +48,8 @@ class Entity:
     keys: tuple[Key, ...]
     #: Words of each column, in the order of the columns.
     column_names: tuple[Words, ...]
+    #: The same with the table's column prefix, where it has one.
+    full_names: tuple[Words, ...]
 
     @property
     def own(self) -> Words:
@@ -161,6 +166,7 @@ def _entity(table: Table, name: Words, modules: frozenset[Words], vocabulary: fr
         column_prefix=prefix,
         keys=tuple(_keys(table, name, prefix, vocabulary)),
         column_names=tuple(_column_words(column, prefix, vocabulary) for column in table.columns),
+        full_names=tuple(_column_words(column, "", vocabulary) for column in table.columns),
     )
 
 
@@ -185,13 +191,19 @@ def _keys(table: Table, name: Words, prefix: str, vocabulary: frozenset[str]) ->
             continue
         column = table.column(index.columns[0] or "")
         found.add(column.name)
-        yield Key(column=column, words=_column_words(column, prefix, vocabulary), is_primary=index.is_primary, entry=index.key_columns[0])
+        yield Key(
+            column=column,
+            words=_column_words(column, prefix, vocabulary),
+            full=_column_words(column, "", vocabulary),
+            is_primary=index.is_primary,
+            entry=index.key_columns[0],
+        )
     if found or table.primary_key:
         return
     for column in table.columns:
         parts = _column_words(column, prefix, vocabulary)
         if parts == ("id",) or parts == (*name, "id"):
-            yield Key(column=column, words=parts, is_primary=False, entry=None)
+            yield Key(column=column, words=parts, full=parts, is_primary=False, entry=None)
 
 
 def _column_words(column: Column, prefix: str, vocabulary: frozenset[str]) -> Words:
@@ -204,8 +216,6 @@ def _readings(entities: Iterable[Entity]) -> dict[str, tuple[Reading, ...]]:
     """Every beginning and every end of a table's name, squashed."""
     found: dict[str, list[Reading]] = defaultdict(list)
     for entity in entities:
-        if not entity.keys:
-            continue
         name = entity.words
         spans = {(start, len(name)) for start in range(len(name))} | {(entity.module, end) for end in range(entity.module + 1, len(name))}
         for start, end in spans:
@@ -217,7 +227,8 @@ def _key_names(entities: Iterable[Entity]) -> dict[str, tuple[tuple[Entity, Key]
     found: dict[str, list[tuple[Entity, Key]]] = defaultdict(list)
     for entity in entities:
         for key in entity.keys:
-            found[squash(key.words)].append((entity, key))
+            for name in {squash(key.words), squash(key.full)}:
+                found[name].append((entity, key))
     return {word: tuple(keys) for word, keys in found.items()}
 
 

@@ -15,7 +15,7 @@ from holdfastd.errors import Cancelled, LeaseLost, Unavailable
 from holdfastd.jobs.model import EventKind, Happening, Job, Progress
 from holdfastd.store import leases
 from holdfastd.store.pool import Store
-from holdfastd.store.signals import WORK_CHANNEL
+from holdfastd.store.signals import WORK_CHANNEL, is_set
 
 #: Progress in between is told at most ten times a second; every event is a transaction.
 _PROGRESS_SECONDS = 0.1
@@ -100,10 +100,7 @@ class JobContext:
                 except (Unavailable, TimeoutError):
                     await asyncio.sleep(_RETRY_SECONDS)
                     continue
-                try:
-                    await asyncio.wait_for(asked.wait(), timeout=period)
-                except TimeoutError:
-                    continue
+                await is_set(asked, within=period)
                 asked.clear()
 
     async def _renew(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from holdfastd.jobs.model import Event, Job
 from holdfastd.store import jobs
 from holdfastd.store.pool import Store
-from holdfastd.store.signals import JOBS_CHANNEL
+from holdfastd.store.signals import JOBS_CHANNEL, is_set
 
 _PAGE = 500
 _HEARTBEAT_SECONDS = 10.0
@@ -54,7 +54,4 @@ async def _read(store: Store, job_id: str, sequence: int) -> tuple[Job, tuple[Ev
 async def _look_again(store: Store, changed: asyncio.Event, last_yield: float) -> None:
     longest = _LOOK_SECONDS if store.signals.listening.is_set() else _LOOK_DEAF_SECONDS
     silence = last_yield + _HEARTBEAT_SECONDS - time.monotonic()
-    try:
-        await asyncio.wait_for(changed.wait(), timeout=max(0.01, min(longest, silence)))
-    except TimeoutError:
-        return
+    await is_set(changed, within=max(0.01, min(longest, silence)))

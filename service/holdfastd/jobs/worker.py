@@ -18,7 +18,7 @@ from holdfastd.jobs.context import JobContext
 from holdfastd.jobs.model import EventKind, Happening, JobKind, JobState, Verification
 from holdfastd.store import leases
 from holdfastd.store.pool import Store
-from holdfastd.store.signals import WORK_CHANNEL
+from holdfastd.store.signals import WORK_CHANNEL, is_set
 
 log = structlog.get_logger()
 
@@ -68,8 +68,7 @@ class Worker:
                     wake.clear()
                     if len(self._running) < self._concurrency and await self._start_one(wake):
                         continue
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(wake.wait(), timeout=0 if stopping.is_set() else self._poll.total_seconds())
+                    await is_set(wake, within=0 if stopping.is_set() else self._poll.total_seconds())
             finally:
                 watcher.cancel()
                 await self._hand_over()

@@ -102,7 +102,7 @@ def _clean_up(plan_id: str, step: Step, recipe: CleanUpRecipe) -> str:
     body = f"""
 DECLARE
   batch bigint; low bigint; high bigint; blocks bigint; left_over bigint; found bigint; changed bigint; saved bigint; added bigint;
-  hit boolean; again boolean;
+  before bigint; after bigint; deletes bigint; hit boolean; again boolean;
 BEGIN
   FOR walk IN 1..10 LOOP
     blocks := pg_catalog.pg_relation_size({literal(qualified(recipe.tables[0]))}::pg_catalog.regclass)
@@ -120,12 +120,14 @@ BEGIN
       EXECUTE {_quoted(recipe.back_up)} USING batch, '(' || low || ',0)', '(' || high || ',0)', {_BATCH_ROWS}::bigint;
       GET DIAGNOSTICS found = ROW_COUNT;
       EXECUTE {_quoted(recipe.recheck)} USING batch;
-{loop}      EXECUTE {_quoted(recipe.change)} USING batch;
+{loop}      {_TAKEN} INTO before;
+      EXECUTE {_quoted(recipe.change)} USING batch;
       GET DIAGNOSTICS changed = ROW_COUNT;
-      SELECT pg_catalog.count(*) FILTER (WHERE via = 0), pg_catalog.count(*) INTO saved, added FROM holdfast.backup AS rows
-        WHERE rows.batch = clean_up.batch;
-      IF changed <> saved THEN
-        RAISE EXCEPTION '% rows were backed up, % changed: a trigger or rule interferes', saved, changed;
+      {_TAKEN} INTO after;
+      SELECT pg_catalog.count(*) FILTER (WHERE via = 0), pg_catalog.count(*) FILTER (WHERE action = 'DELETE'), pg_catalog.count(*)
+        INTO saved, deletes, added FROM holdfast.backup AS rows WHERE rows.batch = clean_up.batch;
+      IF changed <> saved OR (after - before <> deletes AND pg_catalog.current_setting('track_counts')::boolean) THEN
+        RAISE EXCEPTION '% rows were backed up, % changed, % deleted: a trigger or rule interferes', added, changed, after - before;
       END IF;
       UPDATE holdfast.ledger SET row_count = added WHERE id = clean_up.batch;
       COMMIT;
@@ -139,6 +141,12 @@ BEGIN
 END
 """
     return f"DO {_quoted('<<clean_up>>' + body)};"
+
+
+#: Rows that this transaction deleted so far, cascades and triggers included.
+_TAKEN = (
+    "SELECT coalesce(pg_catalog.sum(n_tup_del), 0)::bigint FROM pg_catalog.pg_stat_xact_user_tables WHERE schemaname <> 'holdfast'"
+)
 
 
 def _quoted(text: str) -> str:

@@ -17,8 +17,8 @@ DEFAULT_PAGE = 100
 MAX_PAGE = 1000
 
 _DATABASE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
-#: As the store makes them: what they name, and when they were made.
-_ID = re.compile(r"[a-z]{2,16}-[0-9a-f]{20}\Z")
+#: Wider than the ids we give: what merely does not exist is NOT_FOUND, not malformed.
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z")
 
 _Item = TypeVar("_Item")

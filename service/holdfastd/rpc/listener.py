@@ -1,5 +1,6 @@
 """The gRPC server: options, services, health and reflection."""
 
+import socket
 from collections.abc import Iterator, Sequence
 
 import grpc
@@ -80,7 +81,10 @@ class RpcListener:
         self._add_services(services)
 
     async def start(self, address: Address) -> Address:
-        """Listen, and return the actual address; RuntimeError when the address cannot be had."""
+        """Listen, and return the actual address; OSError when the address cannot be had."""
+        # gRPC would write the reason to standard error itself, and raise an error without it.
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        socket.create_server((address.host, address.port), family=family).close()
         port = self._server.add_insecure_port(str(address))
         await self._server.start()
         for service in _SERVICES:

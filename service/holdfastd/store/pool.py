@@ -46,7 +46,7 @@ class Store:
                 await migrate(connection)
             finally:
                 await connection.close(timeout=_CONNECT_SECONDS)
-            pool = await asyncpg.create_pool(**settings, min_size=1, max_size=_CONNECTIONS)
+            pool = await asyncpg.create_pool(**settings, min_size=0, max_size=_CONNECTIONS)
         except (*LOST, ValueError) as error:
             # Messages about a DSN quote it.
             raise _unavailable(error) from None
@@ -58,7 +58,8 @@ class Store:
         """Close all connections, by force when they do not close in time."""
         await self.signals.stop()
         try:
-            await asyncio.wait_for(self._pool.close(), timeout=_CONNECT_SECONDS)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
 

@@ -82,7 +82,7 @@ class Signals:
             self.listening.set()
             # What was sent while nobody listened is gone: everybody looks again.
             self._wake(event for events in self._waiting.values() for event in events)
-            while not await _is_set(lost, within=_PROBE_SECONDS):
+            while not await is_set(lost, within=_PROBE_SECONDS):
                 await connection.execute("SELECT 1")
             raise ConnectionError
         finally:
@@ -98,8 +98,11 @@ class Signals:
             event.set()
 
 
-async def _is_set(event: asyncio.Event, *, within: float) -> bool:
+async def is_set(event: asyncio.Event, *, within: float) -> bool:
+    """Wait for an event and tell whether it was set in time."""
+    # Not asyncio.wait_for: in Python 3.11 it swallows a cancellation that arrives together with the event.
     try:
-        return await asyncio.wait_for(event.wait(), timeout=within)
+        async with asyncio.timeout(within):
+            return await event.wait()
     except TimeoutError:
         return False

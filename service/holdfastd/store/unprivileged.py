@@ -70,7 +70,13 @@ async def run(program: Path, *arguments: str, account: Account | None) -> tuple[
             group=account.gid if account else None,
             extra_groups=[] if account else None,
         )
-        code = await process.wait()
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            # A program that nobody waits for would go on in a directory that somebody else may use next.
+            process.terminate()
+            await process.wait()
+            raise
         output.seek(0)
         return code, output.read().decode(errors="replace")
 

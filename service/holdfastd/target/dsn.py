@@ -58,15 +58,15 @@ def parse(dsn: str, *, path: str = "dsn") -> Endpoint:
     options = _options(url.query, path)
     host, port = _address(url.netloc.rpartition("@")[2], options, path)
     login, _, password = url.netloc.rpartition("@")[0].partition(":")
-    user = _text(login, path) or options.get("user", "")
+    user = _once(login, options, "user", path)
     if not user:
         raise InvalidField(path, "The DSN names no user; write postgresql://user@host/database.")
     return Endpoint(
         host=host,
         port=port,
-        database=_text(url.path.removeprefix("/"), path) or options.get("dbname", "") or user,
+        database=_once(url.path.removeprefix("/"), options, "dbname", path) or user,
         user=user,
-        password=_text(password, path) or options.get("password", ""),
+        password=_once(password, options, "password", path),
         ssl_mode=_ssl_mode(options, path),
     )
 
@@ -111,12 +111,12 @@ def _address(hostspec: str, options: dict[str, str], path: str) -> tuple[str, in
         raise InvalidField(path, "The DSN names several hosts; name the one that accepts writes.")
     bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d*))?", hostspec)
     host, port = bracketed.groups() if bracketed else hostspec.partition(":")[::2]
-    host = _text(host, path) or options.get("host", "")
+    host = _once(host, options, "host", path)
     if not host:
         raise InvalidField(path, "The DSN names no host; write postgresql://user@host/database.")
     if "/" in host and not host.startswith("/"):
         raise InvalidField(path, "The host in the DSN is neither a name nor an absolute directory.")
-    return host, _port(port or options.get("port", "") or str(DEFAULT_PORT), path)
+    return host, _port(_once(port or "", options, "port", path) or str(DEFAULT_PORT), path)
 
 
 def _port(text: str, path: str) -> int:
@@ -133,6 +133,13 @@ def _ssl_mode(options: dict[str, str], path: str) -> SslMode:
         return SslMode(options.get("sslmode", SslMode.PREFER))
     except ValueError:
         raise InvalidField(path, f"The DSN's sslmode is not one of {', '.join(SslMode)}.") from None
+
+
+def _once(written: str, options: dict[str, str], name: str, path: str) -> str:
+    """Return a part that may stand in its place or among the options: libpq and asyncpg disagree on which of two would win."""
+    if written and options.get(name):
+        raise InvalidField(path, f"The DSN gives its {name} twice, in its place and as an option.")
+    return _text(written, path) or options.get(name, "")
 
 
 def _text(quoted: str, path: str) -> str:

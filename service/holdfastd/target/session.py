@@ -15,6 +15,8 @@ from holdfastd.target.dsn import Endpoint, SslMode, parse
 from holdfastd.target.errors import FAILURES, sqlstate, translate_connecting
 
 OLDEST_MAJOR = 14
+#: For signatures where the driver itself has no business.
+Connection = asyncpg.Connection
 
 #: What every session runs under, whatever the role, the database or a pooler has set before. Values as SHOW prints them.
 CONTRACT: Mapping[str, str] = {

@@ -258,7 +258,7 @@ async def test_keys_that_do_not_protect_are_counted_too(any_session: asyncpg.Con
     await any_session.execute(
         "CREATE TABLE public.r (id integer PRIMARY KEY);"
         "CREATE TABLE public.t (r_id integer REFERENCES public.r);"
-        "SET any_session_replication_role = replica; INSERT INTO public.t VALUES (1), (2); RESET any_session_replication_role"
+        "SET session_replication_role = replica; INSERT INTO public.t VALUES (1), (2); RESET session_replication_role"
     )
     if any_session.get_server_version().major >= 18:
         await any_session.execute(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,8 +14,9 @@ from holdfastd.jobs import worker as worker_module
 from holdfastd.jobs.context import JobContext
 from holdfastd.jobs.model import EventKind, Happening, Job, JobKind, JobState, Progress, Verification
 from holdfastd.jobs.worker import Worker
-from holdfastd.store import jobs
+from holdfastd.store import jobs, leases
 from holdfastd.store.pool import Store
+from holdfastd.store.signals import WORK_CHANNEL
 from support.stored import add_audit, add_database, an_event
 
 SHORT = timedelta(seconds=0.8)
@@ -336,3 +338,21 @@ async def test_work_survives_a_short_absence_of_the_store(store: Store, queued: 
 
     assert (job.state, job.epoch) == (JobState.SUCCEEDED, 1)
     assert await kinds(store, job) == [EventKind.STARTED, EventKind.STEP_DONE, EventKind.ENDED]
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_keeping_ends_when_told_though_a_signal_arrives(store: Store, queued: Job, steps: int) -> None:
+    """Whatever the order in which the loop wakes tasks. asyncio.wait_for of Python 3.11 swallows a cancellation in such a moment."""
+    async with store.transaction() as connection:
+        job = await leases.claim(connection, "w", NEVER)
+    assert job is not None
+    context = JobContext(store, job, ttl=NEVER, claimed_at=time.monotonic())
+    keeping = asyncio.create_task(context.keep())
+    await asyncio.sleep(0.2)
+    store.signals._receive(None, 0, WORK_CHANNEL, job.id)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    keeping.cancel()
+    done, _ = await asyncio.wait({keeping}, timeout=2)
+
+    assert done

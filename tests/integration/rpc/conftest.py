@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from holdfastd.metrics import Metrics
 from holdfastd.rpc.listener import RpcListener
 from holdfastd.store.pool import Store
 from holdfastd.store.secrets import Secrets
+from support.postgres import Server, database_name
+from support.stored import add_database
 
 
 @dataclass(kw_only=True)
@@ -28,17 +31,34 @@ class Api:
     dsn: str
 
 
-@pytest.fixture
-async def api(database: str, tmp_path: Path) -> AsyncIterator[Api]:
-    """Serve the API."""
-    store = await Store.open(database)
-    services = Services(store=store, secrets=Secrets(None, tmp_path), stopping=asyncio.Event(), environment={"TARGET": database})
+@asynccontextmanager
+async def serving_api(dsn: str, directory: Path) -> AsyncIterator[Api]:
+    """Serve the API over a store in the given database."""
+    store = await Store.open(dsn)
+    services = Services(store=store, secrets=Secrets(None, directory), stopping=asyncio.Event(), environment={"TARGET": dsn})
     metrics = Metrics("0")
     listener = RpcListener(services, metrics.rpc)
     address = await listener.start(Address("127.0.0.1", 0))
     try:
         async with grpc.aio.insecure_channel(str(address)) as channel:
-            yield Api(channel=channel, services=services, metrics=metrics, listener=listener, dsn=database)
+            yield Api(channel=channel, services=services, metrics=metrics, listener=listener, dsn=dsn)
     finally:
         await listener.stop(0)
         await store.close()
+
+
+@pytest.fixture
+async def api(database: str, tmp_path: Path) -> AsyncIterator[Api]:
+    """An API of the test's own."""
+    async with serving_api(database, tmp_path) as serving:
+        yield serving
+
+
+@pytest.fixture(scope="module")
+async def shared_api(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """One API for tests that only see what is refused; `shop` is registered."""
+    dsn = await postgres.create_database()
+    async with serving_api(dsn, tmp_path_factory.mktemp("secrets")) as serving:
+        await add_database(serving.services.store)
+        yield serving
+    await postgres.drop_database(database_name(dsn))

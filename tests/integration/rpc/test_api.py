@@ -13,10 +13,10 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_status import rpc_status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.stored import an_event, add_audit, add_database
 
 from holdfast.v1 import audit_service_pb2 as audits
-from holdfast.v1 import core_pb2, database_service_pb2 as databases
+from holdfast.v1 import core_pb2
+from holdfast.v1 import database_service_pb2 as databases
 from holdfast.v1 import job_service_pb2 as jobs
 from holdfast.v1.audit_service_pb2_grpc import AuditServiceStub
 from holdfast.v1.database_service_pb2_grpc import DatabaseServiceStub
@@ -24,6 +24,7 @@ from holdfast.v1.job_service_pb2_grpc import JobServiceStub
 from holdfastd.jobs.model import JobState
 from holdfastd.rpc.listener import _SERVICES
 from holdfastd.store import leases
+from support.stored import add_audit, add_database, an_event
 
 METHODS = [method for service in _SERVICES for method in service.methods]
 NOT_OURS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNIMPLEMENTED}
@@ -66,11 +67,11 @@ async def refused(awaitable):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-async def test_an_empty_request_is_answered_or_refused_with_its_field(api, method):
+async def test_an_empty_request_is_answered_or_refused_with_its_field(shared_api, method):
     """Lists and the verification need nothing; everything else says what is missing."""
-    error = await call(api, method, new(method))
+    error = await call(shared_api, method, new(method))
 
-    if method.name.startswith("List") and method.name not in {"ListRelationships", "ListFindings"} or method.name == "VerifyEntries":
+    if (method.name.startswith("List") and method.name not in {"ListRelationships", "ListFindings"}) or method.name == "VerifyEntries":
         assert error is None
     else:
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
@@ -78,21 +79,21 @@ async def test_an_empty_request_is_answered_or_refused_with_its_field(api, metho
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if "id" in method.input_type.fields_by_name], ids=lambda m: m.name)
-async def test_ids_are_malformed_or_unknown(api, method):
+async def test_ids_are_malformed_or_unknown(shared_api, method):
     """A malformed one is refused with its field, a well-formed one that nobody has is not found."""
     request = new(method)
-    request.id = "7"
-    error = await call(api, method, request)
+    request.id = "no id"
+    error = await call(shared_api, method, request)
     assert (error.code(), info(error).metadata["field"]) == (grpc.StatusCode.INVALID_ARGUMENT, "id")
 
     request.id = "job-0650a1b2c3d4e5f60718"
-    error = await call(api, method, request)
+    error = await call(shared_api, method, request)
     assert error.code() is grpc.StatusCode.NOT_FOUND
     assert request.id in info(error).metadata.values()
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if "page_token" in method.input_type.fields_by_name], ids=lambda m: m.name)
-async def test_bad_pages_are_refused(api, method):
+async def test_bad_pages_are_refused(shared_api, method):
     """With the field."""
     for field, value in (("page_token", "tampered"), ("page_size", -1)):
         request = new(method)
@@ -100,20 +101,20 @@ async def test_bad_pages_are_refused(api, method):
             request.database = "shop"
         setattr(request, field, value)
 
-        error = await call(api, method, request)
+        error = await call(shared_api, method, request)
 
         assert (error.code(), info(error).metadata["field"]) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if "database" in method.input_type.fields_by_name], ids=lambda m: m.name)
-async def test_a_database_of_a_wrong_name_is_refused(api, method):
+async def test_a_database_of_a_wrong_name_is_refused(shared_api, method):
     """Also a filter: no database can have that name."""
     request = new(method)
     request.database = "X" * 10_000
     if "relationship_id" in method.input_type.fields_by_name:
         request.relationship_id = "r"
 
-    error = await call(api, method, request)
+    error = await call(shared_api, method, request)
 
     assert (error.code(), info(error).metadata["field"]) == (grpc.StatusCode.INVALID_ARGUMENT, "database")
 
@@ -164,15 +165,14 @@ def message_of(kind, values):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-async def test_nothing_that_is_typed_is_a_fault_of_ours(api, method):
+async def test_nothing_that_is_typed_is_a_fault_of_ours(shared_api, method):
     """Whatever a request holds, the answer is an answer, or an error that says what is wrong with the request."""
     loop = asyncio.get_running_loop()
-    await add_database(api.services.store)
 
     @given(request=requests(method.input_type))
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     def check(request):
-        error = asyncio.run_coroutine_threadsafe(call(api, method, request), loop).result(30)
+        error = asyncio.run_coroutine_threadsafe(call(shared_api, method, request), loop).result(30)
         if error is not None:
             assert error.code() not in NOT_OURS, (request, error)
             assert info(error).reason
@@ -307,15 +307,15 @@ async def test_a_watch_that_is_left_is_forgotten(api):
     call.cancel()
 
     async with asyncio.timeout(5):
-        while any(job.id in key for key in store.signals._waiting):
+        while any(job.id in key for key in store.signals._waiting):  # noqa: ASYNC110 (signals tell nobody who waits for them)
             await asyncio.sleep(0.01)
 
 
-async def test_requests_above_the_limit_are_refused(api):
+async def test_requests_above_the_limit_are_refused(shared_api):
     """4 MiB is enough for any request that can be meant."""
     request = databases.AddDatabaseRequest(name="x" * (4 * 1024 * 1024 + 1))
 
-    error = await refused(DatabaseServiceStub(api.channel).AddDatabase(request))
+    error = await refused(DatabaseServiceStub(shared_api.channel).AddDatabase(request))
 
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -334,9 +334,9 @@ async def test_health_follows_draining(api):
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
-async def test_reflection_lists_every_service(api, version):
-    """grpcurl and buf curl work without our proto files."""
-    method = api.channel.stream_stream(
+async def test_reflection_lists_every_service(shared_api, version):
+    """Grpcurl and buf curl work without our proto files."""
+    method = shared_api.channel.stream_stream(
         f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,

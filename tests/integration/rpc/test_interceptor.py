@@ -10,11 +10,11 @@ import pytest
 import structlog
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from support.echo import serving
 
 from holdfastd import errors
 from holdfastd.errors import Reason
 from holdfastd.rpc.interceptor import current_principal
+from support.echo import serving
 
 CANARY = "c4n4ry-s3cret"
 
@@ -176,7 +176,7 @@ async def test_an_error_with_control_characters_arrives():
 
 
 async def test_a_handler_that_cancels_itself_is_answered():
-    """gRPC sends no status for a CancelledError of our own, and the caller would wait for its deadline."""
+    """Without a status for a CancelledError of our own, the caller would wait for its deadline."""
 
     async def handler(_request, _context):
         task = asyncio.create_task(asyncio.sleep(10))

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 import pytest
 
 from holdfast.cli.main import run
+from holdfast.v1 import audit_service_pb2 as audit_pb
+from holdfast.v1 import core_pb2 as core
+from holdfast.v1 import job_service_pb2 as job_pb
 from support.scripted import ScriptedServer
+from unit.cli.samples import AUDIT_ID, JOB, JOB_ID, RESPONSES
+from unit.cli.scripts import PLAIN, ending_with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,3 +45,19 @@ def holdfast(server: ScriptedServer, capsys: pytest.CaptureFixture[str], monkeyp
         return Result(code=code, out=captured.out, err=captured.err)
 
     return holdfast
+
+
+@pytest.fixture
+def ready(server: ScriptedServer) -> ScriptedServer:
+    """A server with an answer to everything; watched jobs succeed."""
+    for rpc, sample in PLAIN.values():
+        server.answers[rpc] = RESPONSES[sample]
+    audited = core.Job(id=JOB_ID, kind=core.JOB_KIND_AUDIT, state=core.JOB_STATE_SUCCEEDED, audit_id=AUDIT_ID)
+
+    def watched(_: job_pb.WatchJobRequest) -> list[job_pb.WatchJobResponse]:
+        started = any(isinstance(request, audit_pb.StartAuditRequest) for request in server.requests)
+        return ending_with(audited if started else JOB)
+
+    server.answers["WatchJob"] = watched
+    server.answers["RollBack"] = RESPONSES["rollback"]
+    return server

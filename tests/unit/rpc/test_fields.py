@@ -34,9 +34,9 @@ def test_no_name_filters_nothing():
         fields.database_filter("Shop")
 
 
-@pytest.mark.parametrize("value", ["", "7", f"{ID}0", ID[:-1], f" {ID}", f"{ID}\n", ID.upper(), ID[4:], "job-" + "١" * 20, "j" * 9999])
-def test_ids_are_as_the_store_makes_them(value):
-    """What cannot be an id is told before anybody looks for it."""
+@pytest.mark.parametrize("value", ["", "a b", f"{ID}\n", f" {ID}", "é", "a\0", "a/b", "job-" + "١" * 20, "j" * 65, "j" * 9999])
+def test_what_cannot_be_an_id_is_refused(value):
+    """With its field. What merely nobody has is for the store to tell."""
     with pytest.raises(InvalidField) as refused:
         fields.identifier(value, "plan_id")
 
@@ -49,7 +49,7 @@ def test_ids_may_be_absent_where_a_filter_is():
     assert fields.identifier(ID, "id") == ID
     assert fields.optional_identifier("", "id") == ""
     with pytest.raises(InvalidField):
-        fields.optional_identifier("7", "id")
+        fields.optional_identifier("a b", "id")
 
 
 @pytest.mark.parametrize("value", ["7", UUID + "0", UUID[:-1], "{" + UUID + "}", UUID.replace("-", ""), UUID + "\n", "١" * 36, ID])
@@ -121,13 +121,13 @@ def test_pages_list_everything_once(total, size):
 @pytest.mark.parametrize(
     ("parts", "cursor"),
     [
-        (("id",), ("x",)),
+        (("id",), ("a b",)),
         (("id",), ()),
         (("id",), (ID, "1")),
         (("name",), ("Shop",)),
         (("number",), ("-1",)),
         (("number",), ("1" * 19,)),
-        (("id", "number"), ("1", ID)),
+        (("id", "number"), (ID, ID)),
     ],
 )
 def test_cursors_are_checked_like_any_input(parts, cursor):

@@ -4,6 +4,7 @@ Every figure comes from the run and is compared with what is known of the sample
 """
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -15,11 +16,12 @@ from functools import partial
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
+import structlog
 from phases import phases
 from proof import State, read_state
 from rich.text import Text
 from screen import Screen, WrongFigure
-from stage import DATABASE, SAMPLE, Stage, built
+from stage import DATABASE, DSN_VARIABLE, SAMPLE, Stage, built
 
 from holdfast import DsnSource, Holdfast, HoldfastError, Job, Relationship, every_page
 from holdfast.cli.render import audits, databases, jobs, plans
@@ -38,10 +40,12 @@ async def main() -> None:
     screen.show(Text("Holdfast keeps rows attached to what they reference.", style="bold"))
     screen.show(Text("Starting a throw-away PostgreSQL with a sample database, and the service …", style="dim"))
     began = time.monotonic()
+    # Life-cycle lines of the embedded server would drown the story.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     stop_when_terminated()
     async with built() as stage, Holdfast(stage.server, principal="demo") as holdfast:
         before = await read_state(stage)
-        await add_database(screen, holdfast, stage)
+        await add_database(screen, holdfast)
         keys = await audit(screen, holdfast)
         plan = await make_plan(screen, holdfast, keys)
         application = await apply(screen, holdfast, plan)
@@ -57,10 +61,10 @@ def stop_when_terminated() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-async def add_database(screen: Screen, holdfast: Holdfast, stage: Stage) -> None:
+async def add_database(screen: Screen, holdfast: Holdfast) -> None:
     """Register the sample database."""
     screen.chapter("Register the database")
-    added = await holdfast.add_database(DATABASE, DsnSource(inline=stage.dsn))
+    added = await holdfast.add_database(DATABASE, DsnSource(env=DSN_VARIABLE))
     screen.show(databases.many([added.database]))
 
 

@@ -39,7 +39,7 @@ class Screen:
     def expect(self, sentence: str, *, expected: object, actual: object) -> None:
         """Print a sentence with a tick, or stop because the figure is wrong."""
         if expected != actual:
-            raise WrongFigure(f"{sentence}: expected {expected}, got {actual}")
+            raise WrongFigure(f"{sentence}: {_difference(expected, actual)}")
         self.console.print(Text.assemble(("✓ ", "bold green"), (sentence, "bold")))
 
     async def follow(self, title: str, items: AsyncGenerator[Job | Event, None]) -> Job:
@@ -64,3 +64,10 @@ class Screen:
         if job.state != JOB_STATE_SUCCEEDED:
             raise HoldfastError.from_job(job)
         return job
+
+
+def _difference(expected: object, actual: object) -> str:
+    if isinstance(expected, set) and isinstance(actual, set):
+        missing, unexpected = (", ".join(sorted(each)) or "none" for each in (expected - actual, actual - expected))
+        return f"missing are {missing}; not expected are {unexpected}"
+    return f"expected {expected}, got {actual}"

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import structlog
 
 from holdfastd.store.binaries import Binaries, find_binaries
 from holdfastd.store.embedded import EmbeddedPostgres
 
 DATABASE = "ev_charging"
+#: The environment variable in which the service finds the DSN of the sample database.
+DSN_VARIABLE = "EV_CHARGING_DSN"
 SAMPLE = Path(__file__).resolve().parents[4] / "tests" / "samples" / DATABASE
 
 _READY_SECONDS = 60.0
@@ -43,8 +44,6 @@ class Stage:
 @asynccontextmanager
 async def built() -> AsyncIterator[Stage]:
     """Start the target and the service; stop and delete both at the end, whatever the end is."""
-    # Our own processes' life-cycle log lines would drown the story.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     async with AsyncExitStack() as stack:
         home = _make_home()
         stack.callback(shutil.rmtree, home, ignore_errors=True)
@@ -52,7 +51,7 @@ async def built() -> AsyncIterator[Stage]:
         stack.push_async_callback(target.stop)
         await target.start()
         await _load(target)
-        server = await stack.enter_async_context(_service(home))
+        server = await stack.enter_async_context(_service(home, target.dsn(DATABASE)))
         yield Stage(server=server, dsn=target.dsn(DATABASE), binaries=find_binaries(18))
 
 
@@ -79,7 +78,7 @@ async def _load(target: EmbeddedPostgres) -> None:
 
 
 @asynccontextmanager
-async def _service(home: Path) -> AsyncIterator[str]:
+async def _service(home: Path, dsn: str) -> AsyncIterator[str]:
     """Run `holdfastd serve` on free ports and yield its address."""
     log = home / "holdfastd.log"
     arguments = ("serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir", str(home / "service"))
@@ -88,7 +87,7 @@ async def _service(home: Path) -> AsyncIterator[str]:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "holdfastd", *arguments),
-            env=environment | {"HOLDFAST_LOG_FORMAT": "json"},
+            env=environment | {"HOLDFAST_LOG_FORMAT": "json", DSN_VARIABLE: dsn},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any
 
 import yaml
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console, RenderableType
@@ -33,12 +32,12 @@ def json_line(message: Message) -> str:
     return json.dumps(as_json_value(message), ensure_ascii=False)
 
 
-def _in_order(value: dict[str, Any], descriptor: Descriptor) -> dict[str, Any]:
+def _in_order(value: dict[str, Any], descriptor: Any) -> dict[str, Any]:
     """Return the fields in the proto's order; MessageToDict puts the empty ones last."""
     return {field.name: _nested(value[field.name], field.message_type) for field in descriptor.fields if field.name in value}
 
 
-def _nested(value: Any, descriptor: Descriptor | None) -> Any:
+def _nested(value: Any, descriptor: Any) -> Any:
     if descriptor is None or descriptor.GetOptions().map_entry:
         return value
     if isinstance(value, list):

@@ -21,7 +21,7 @@ from holdfastd.plan.model import (
 #: Above this share of a table, a cleanup is worth a second look.
 LARGE_CLOSURE_SHARE = 0.05
 
-_WORDS = {OrphanAction.DELETE: "Delete", OrphanAction.SET_NULL: "Set NULL", OrphanAction.REPOINT: "Repoint"}
+_WORDS = {OrphanAction.DELETE: "delete", OrphanAction.SET_NULL: "set NULL", OrphanAction.REPOINT: "repoint"}
 
 
 def clean_up(
@@ -39,7 +39,7 @@ def clean_up(
     return Step(
         number=number,
         kind=StepKind.CLEAN_UP,
-        title=f"Back up orphan rows of {relationship.referencing}, then: {word.lower()}",
+        title=f"Clean up {relationship.referencing}: back up, {word}",
         relationship_id=relationship.id,
         statements=_statements(relationship, recipe),
         undo=(Statement(sql=recipe.restore, locks=_row_locks(recipe), lock_policy=LockPolicy.SHORT),),
@@ -71,21 +71,21 @@ def _row_locks(recipe: CleanUpRecipe) -> tuple[TableLock, ...]:
 def _hazards(
     catalog: Catalog, relationship: Relationship, decision: Decision, recipe: CleanUpRecipe, closure: dict[TableName, int]
 ) -> list[Hazard]:
-    kind = HazardKind.DELETES_ROWS if decision.orphan_action is OrphanAction.DELETE else HazardKind.CHANGES_ROWS
-    rows = ", ".join(f"{count} of {table}" for table, count in closure.items())
-    hazards = [
-        Hazard(kind=kind, message=f"Rows taken or changed, all backed up in the same transaction: {rows}."),
-        Hazard(
-            kind=HazardKind.BLOCKS_WRITES,
-            message=f"Writers of {relationship.referenced.table} wait while a batch runs.",
-        ),
-    ]
+    hazards = [] if not closure else [_rows_hazard(decision, closure)]
+    message = f"Writers of {relationship.referenced.table} wait while a batch runs; without orphan rows there is none."
+    hazards.append(Hazard(kind=HazardKind.BLOCKS_WRITES, message=message))
     for table, count in closure.items():
         share = count / max(catalog.tables[table].row_estimate, count, 1)
         if share > LARGE_CLOSURE_SHARE:
             hazards.append(Hazard(kind=HazardKind.LARGE_CLOSURE, message=f"{count} rows are {share:.0%} of {table}."))
     hazards += _trigger_hazards(catalog, recipe)
     return hazards
+
+
+def _rows_hazard(decision: Decision, closure: dict[TableName, int]) -> Hazard:
+    kind = HazardKind.DELETES_ROWS if decision.orphan_action is OrphanAction.DELETE else HazardKind.CHANGES_ROWS
+    rows = ", ".join(f"{count} of {table}" for table, count in closure.items())
+    return Hazard(kind=kind, message=f"Rows taken or changed, all backed up in the same transaction: {rows}.")
 
 
 def _trigger_hazards(catalog: Catalog, recipe: CleanUpRecipe) -> list[Hazard]:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from holdfast.cli.render.shapes import Cell, facts, listing, or_nothing
 from holdfast.cli.render.words import clean, lasted, minute, moment, number, relationship, state, word
-from holdfast.v1.core_pb2 import Job, JobKind, JobState, Verification
+from holdfast.v1.core_pb2 import JOB_KIND_ROLLBACK, Job, JobKind, JobState, Verification
 
 
 def one(job: Job) -> RenderableType:
@@ -31,7 +31,7 @@ def one(job: Job) -> RenderableType:
     if job.error_message:
         pairs.append(("error", Text(clean(f"{job.error_message} [{job.error_reason}]"), style="red")))
     head = facts(pairs)
-    return Group(head, "", verifications(job.verifications)) if job.verifications else head
+    return Group(head, "", verifications(job.verifications, undone=job.kind == JOB_KIND_ROLLBACK)) if job.verifications else head
 
 
 def many(jobs: Iterable[Job]) -> RenderableType:
@@ -48,15 +48,15 @@ def many(jobs: Iterable[Job]) -> RenderableType:
     return or_nothing(table, "There is no job yet.")
 
 
-def verifications(verified: Iterable[Verification]) -> RenderableType:
-    """Return what was counted again at the end."""
+def verifications(verified: Iterable[Verification], *, undone: bool = False) -> RenderableType:
+    """Return what was counted again at the end; after a rollback, orphan rows are back where they belong."""
     table = listing("Relationship", "Key", "Before", "After", "Backed up", numbers=("Before", "After", "Backed up"), narrow=("Key",))
     for item in verified:
         table.add_row(
             relationship(item.relationship_id),
             _key(item),
             number(item.orphan_rows_before),
-            Text(number(item.orphan_rows_after), style="bold red" if item.orphan_rows_after else "green"),
+            Text(number(item.orphan_rows_after), style="" if undone else "bold red" if item.orphan_rows_after else "green"),
             number(item.backed_up_rows),
         )
     return or_nothing(table, "Nothing was verified.")

@@ -14,15 +14,16 @@ _FINE = "OK"
 
 def entries(found: Iterable[AuditLogEntry]) -> RenderableType:
     """Return entries, one line each where the terminal is wide enough."""
-    table = listing("#", "Time (UTC)", "Who", "Action", "On", "Outcome", numbers=("#",), narrow=("Time (UTC)",))
+    table = listing("#", "Time (UTC)", "Who", "What", "Database", "Outcome", numbers=("#",), narrow=("Time (UTC)", "What", "Outcome"))
     for entry in found:
-        subject = "\n".join(part for part in (entry.database, entry.subject) if part)
+        what = Text(clean(entry.action))
+        what.append(f"\n{clean(entry.subject)}" if entry.subject else "", style="dim")
         table.add_row(
             str(entry.sequence),
             minute(entry.time),
             clean(entry.principal),
-            clean(entry.action),
-            clean(subject),
+            what,
+            clean(entry.database),
             Text(clean(entry.outcome), style="green" if entry.outcome == _FINE else "red"),
         )
     return or_nothing(table, "The audit log is empty.")

@@ -1,0 +1,209 @@
+"""Relationships of two or more columns, found from the keys: which tables hold a column for every member of a composite key?
+
+In come a catalog and its naming; out come candidates. Equal names alone prove little (siblings share columns without referencing each
+other), so one member must name the referenced table, or the table must be the root of all that share the key.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from holdfastd.catalog.model import Catalog, Index
+from holdfastd.catalog.operators import is_referenceable, resolve_operators
+from holdfastd.inference.model import Candidate, Evidence
+from holdfastd.inference.names import STRONG_SUFFIXES, Stem, stem_of
+from holdfastd.inference.naming import Entity, Naming, Words, squash
+from holdfastd.inference.vocabulary import ASIDE_WORDS, PLACE_WORDS, SELF_WORDS
+from holdfastd.names import ColumnSet, TableName, readable
+
+_LONGEST = 5  # members of a key; longer ones are natural keys nobody references
+_PAIR = 2
+_SHARED_FROM = 3  # equally named members that are no accident any more
+_CONFIDENCE = {"named": 0.9, "own": 0.85, "self": 0.85, "root": 0.8, "prefixed": 0.75}
+#: The key only widens a primary key of one column, which others reference alone, as a rule.
+_WIDENED = 0.55
+_ASIDE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Key:
+    """A composite key and the names of its members."""
+
+    entity: Entity
+    columns: tuple[str, ...]
+    words: tuple[Words, ...]
+    full: tuple[Words, ...]
+
+
+def find_composites(catalog: Catalog, naming: Naming) -> tuple[Candidate, ...]:
+    """Return the composite relationships that are not declared, the likeliest one per referencing columns."""
+    keys = [key for entity in naming.entities.values() for key in _composite_keys(entity)]
+    roots = _roots(keys)
+    holders = _holders(naming)
+    found: dict[frozenset[tuple[TableName, str]], tuple[tuple[float, int, int], Candidate]] = {}
+    for key in keys:
+        for other in _holding(naming, key, holders):
+            candidate = _candidate(catalog, naming, other, key, roots)
+            if candidate is None:
+                continue
+            place = frozenset((candidate.referencing.table, column) for column in candidate.referencing.columns)
+            rank = (candidate.confidence, len(set(key.entity.words) & set(other.words)), -len(key.entity.words))
+            if place not in found or found[place][0] < rank:
+                found[place] = (rank, candidate)
+    return tuple(candidate for _, candidate in found.values())
+
+
+def _composite_keys(entity: Entity) -> Iterator[_Key]:
+    """Unique indexes of two to five NOT NULL columns, the primary key first."""
+    places = {column.name: place for place, column in enumerate(entity.table.columns)}
+    for index in sorted(entity.table.indexes, key=lambda index: (not index.is_primary, index.oid)):
+        names = _members(entity, index)
+        if names:
+            yield _Key(
+                entity=entity,
+                columns=names,
+                words=tuple(entity.column_names[places[name]] for name in names),
+                full=tuple(entity.full_names[places[name]] for name in names),
+            )
+
+
+def _members(entity: Entity, index: Index) -> tuple[str, ...]:
+    names = tuple(name for name in index.columns if name is not None)
+    usable = is_referenceable(index) and 1 < len(names) <= _LONGEST and all(entity.table.column(name).not_null for name in names)
+    return names if usable else ()
+
+
+def _roots(keys: Sequence[_Key]) -> frozenset[TableName]:
+    """Of the tables whose keys have the same names, the one that two or more others are named after."""
+    alike: dict[frozenset[Words], list[Entity]] = defaultdict(list)
+    for key in keys:
+        alike[frozenset(key.words)].append(key.entity)
+    found = set()
+    for entities in alike.values():
+        followers = {entity.table.name: sum(_within(entity.own, other.own) for other in entities if other is not entity) for entity in entities}
+        best = max(followers, key=lambda name: (followers[name], str(name)))
+        if followers[best] > 1:
+            found.add(best)
+    return frozenset(found)
+
+
+def _holders(naming: Naming) -> Mapping[Words, frozenset[TableName]]:
+    """Words of a column -> tables with such a column: what keeps the search small."""
+    found: dict[Words, set[TableName]] = defaultdict(set)
+    for entity in naming.entities.values():
+        for parts in entity.column_names:
+            found[parts].add(entity.table.name)
+    return {parts: frozenset(tables) for parts, tables in found.items()}
+
+
+def _holding(naming: Naming, key: _Key, holders: Mapping[Words, frozenset[TableName]]) -> Iterator[Entity]:
+    """Tables with a column for every member but the bare `id`; the key's own table is looked at for references to itself."""
+    none: frozenset[TableName] = frozenset()
+    needed = [holders.get(words, none) | holders.get(full, none) for words, full in zip(key.words, key.full, strict=True) if words != ("id",)]
+    names = frozenset.intersection(*needed) if needed else none
+    yield from (naming.entities[name] for name in sorted(names | {key.entity.table.name}))
+
+
+def _candidate(catalog: Catalog, naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName]) -> Candidate | None:
+    rule, columns = _to_itself(key) if other is key.entity else _mapped(naming, other, key, roots)
+    referencing = ColumnSet(other.table.name, columns)
+    referenced = ColumnSet(key.entity.table.name, key.columns)
+    declared = any(set(foreign_key.referencing.columns) == set(columns) for foreign_key in other.table.foreign_keys)
+    if not rule or declared or resolve_operators(catalog, referencing, referenced) is None:
+        return None
+    confidence = _CONFIDENCE[rule]
+    if any(single.column.name in key.columns and single.is_primary for single in key.entity.keys):
+        if rule != "self":
+            return None
+        confidence = _WIDENED
+    if set(other.words) & ASIDE_WORDS:
+        confidence *= _ASIDE
+    return Candidate(referencing=referencing, referenced=referenced, confidence=round(confidence, 3), evidence=_evidence(rule, referencing, referenced))
+
+
+def _evidence(rule: str, referencing: ColumnSet, referenced: ColumnSet) -> tuple[Evidence, ...]:
+    listed, table = ", ".join(readable(name) for name in referencing.columns), referenced.table
+    text = {
+        "named": f"one of {listed} is named after {table}, the others are called like the rest of its key",
+        "own": f"{listed} are called like the key of {table}, which is named after one of them",
+        "self": f"{listed} repeat the key of the same table with one word before each",
+        "root": f"{listed} are the key of {table}, and other tables with these columns are named after it or have no such key",
+        "prefixed": f"{listed} are the key of {table}, the tables' column prefixes aside",
+    }[rule]
+    return (Evidence(rule=f"composite_{rule}", text=text), Evidence(rule="fit_family", text=f"their types compare with those of {referenced}"))
+
+
+def _to_itself(key: _Key) -> tuple[str, tuple[str, ...]]:
+    """`volumes(parent_id, parent_state)` → `volumes(id, state)`: the same word before every member."""
+    names = dict(zip(key.entity.column_names, (column.name for column in key.entity.table.columns), strict=True))
+    first = key.words[0]
+    roles = [parts[: -len(first)] for parts in names if len(parts) > len(first) and parts[-len(first) :] == first]
+    for role in (role for role in roles if set(role) & (SELF_WORDS | PLACE_WORDS)):
+        columns = [names.get((*role, *words)) for words in key.words]
+        if all(columns):
+            return "self", tuple(column for column in columns if column is not None)
+    return "", ()
+
+
+def _mapped(naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName]) -> tuple[str, tuple[str, ...]]:
+    """Find the rule and the columns of another table that stand for the members of a key."""
+    columns: list[str] = []
+    named = False
+    for words, whole in zip(key.words, key.full, strict=True):
+        found = _column_for(naming, other, key.entity, words, whole)
+        if found is None or found[0] in columns:
+            return "", ()
+        columns.append(found[0])
+        named = named or found[1] != "same"
+    return _rule(naming, other, key, roots, named=named), tuple(columns)
+
+
+def _column_for(naming: Naming, other: Entity, entity: Entity, words: Words, whole: Words) -> tuple[str, str] | None:
+    """Return the column that stands for one member, and how: `full` name, `same` name, or `named` after the table."""
+    listed = list(zip(other.table.columns, other.column_names, strict=True))
+    if words == ("id",):
+        own = [column.name for column, parts in listed if whole != words and parts == whole]
+        if own:
+            return own[0], "full"
+        after = [column.name for column, parts in listed if parts[-1] == "id" and _names(naming, parts[:-1], entity)]
+        return (after[0], "named") if after else None
+    same = next((column.name for wanted in (whole, words) for column, parts in listed if parts == wanted), None)
+    return (same, "same") if same else None
+
+
+def _names(naming: Naming, stem: Words, entity: Entity) -> bool:
+    """Tell whether a stem names a table: its name, the end of it, or its initials."""
+    if not stem:
+        return False
+    readings = naming.readings.get(squash(stem), ())
+    return any(reading.entity is entity and not reading.after for reading in readings) or entity in naming.initials.get(squash(stem), ())
+
+
+def _rule(naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName], *, named: bool) -> str:
+    """Name the rule by which columns reference a key; empty when equal names are all there is."""
+    entity = key.entity
+    if named:
+        return "named"
+    alike = any(set(index.columns) == set(key.columns) for index in other.table.indexes if index.is_unique)
+    if alike and set(other.table.primary_key) != set(key.columns):
+        return ""
+    is_primary = set(entity.table.primary_key) == set(key.columns)
+    if is_primary and len(key.columns) >= _SHARED_FROM and (entity.table.name in roots or set(entity.words) < set(other.words)):
+        return "root"
+    if alike:
+        return ""
+    if any(_is_own(naming, entity, stem_of(words)) for words in key.words):
+        return "own"
+    return "prefixed" if len(key.columns) == _PAIR and is_primary and other.column_prefix and entity.column_prefix else ""
+
+
+def _is_own(naming: Naming, entity: Entity, stem: Stem) -> bool:
+    """Tell whether a member is named after its own table, and after no other: `run_id` in `dag_run`."""
+    if stem.suffix not in STRONG_SUFFIXES or not stem.words or entity.own[-len(stem.words) :] != stem.words:
+        return False
+    plain = [reading.entity for reading in naming.readings.get(squash(stem.words), ()) if not reading.after and len(reading.before) <= reading.entity.module]
+    return all(each is entity for each in plain)
+
+
+def _within(part: Words, whole: Words) -> bool:
+    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))

@@ -1,0 +1,170 @@
+"""What the preflight says of roles with this or that privilege, and that its cures cure."""
+
+import secrets
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from holdfastd.catalog.read import read_catalog
+from holdfastd.errors import Reason
+from holdfastd.names import TableName
+from holdfastd.target.errors import translate
+from holdfastd.target.preflight import Check, check
+from holdfastd.target.session import connect
+from support.postgres import Server, database_name
+
+_TABLES = """
+CREATE SCHEMA app; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+CREATE ROLE {owner}; GRANT ALL ON SCHEMA app, public TO {owner};
+CREATE TABLE app.users (id integer PRIMARY KEY); CREATE TABLE public.orders (id integer PRIMARY KEY, user_id integer);
+ALTER TABLE app.users OWNER TO {owner}; ALTER TABLE public.orders OWNER TO {owner};
+CREATE ROLE {role} LOGIN
+"""
+
+
+@pytest.fixture
+async def roles(postgres: Server, database: str) -> AsyncIterator[dict[str, str]]:
+    """Two tables of an owner, and a role that may nothing yet."""
+    names = {"owner": f"owner_{secrets.token_hex(4)}", "role": f"role_{secrets.token_hex(4)}"}
+    await postgres.execute(_TABLES.format(**names), database=database_name(database))
+    yield names
+    await postgres.execute(
+        "DROP OWNED BY {role}, {owner} CASCADE; DROP ROLE {role}, {owner}".format(**names), database=database_name(database)
+    )
+
+
+async def checks_of(dsn: str, **options: object) -> dict[str, Check]:
+    connection = await connect(dsn, application_name="test", read_only=True)
+    try:
+        return {each.id: each for each in await check(connection, await read_catalog(connection), **options)}
+    finally:
+        await connection.close()
+
+
+async def test_a_superuser_may_everything(any_database: str) -> None:
+    """All checks pass on every version, and a passed check blocks and cures nothing."""
+    checks = await checks_of(any_database)
+
+    assert [each.id for each in checks.values() if not each.passed] == []
+    assert {(each.blocks, each.cure) for each in checks.values()} == {("", "")}
+
+
+async def test_what_a_new_role_lacks(postgres: Server, database: str, roles: dict[str, str]) -> None:
+    """Everything missing is named at once."""
+    checks = await checks_of(postgres.dsn(database_name(database), role=roles["role"]))
+
+    failed = {each.id: (each.blocks, each.cure.format(**roles)) for each in checks.values() if not each.passed}
+    role, owner = roles["role"], roles["owner"]
+    assert failed == {
+        "own_schema": ("application", f'GRANT CREATE ON DATABASE "{database_name(database)}" TO "{role}"'),
+        "schema_usage": ("audit", f'GRANT USAGE ON SCHEMA "app" TO "{role}"'),
+        "select": ("audit", f'GRANT SELECT ON "app"."users", "public"."orders" TO "{role}"'),
+        "ownership": ("application", f'GRANT "{owner}" TO "{role}"'),
+        "references": ("application", f'GRANT REFERENCES ON "app"."users", "public"."orders" TO "{role}"'),
+        "index_builds": ("application", f'GRANT CREATE ON SCHEMA "app", "public" TO "{role}"'),
+    }
+    assert checks["select"].message == f'Role "{role}" may not read tables app.users, public.orders; their rows cannot be counted.'
+
+
+async def test_the_cures_cure(postgres: Server, database: str, roles: dict[str, str]) -> None:
+    """After running every cure nothing fails any more."""
+    dsn = postgres.dsn(database_name(database), role=roles["role"])
+    for each in (await checks_of(dsn)).values():
+        if each.cure:
+            await postgres.execute(each.cure, database=database_name(database))
+
+    assert [each.id for each in (await checks_of(dsn)).values() if not each.passed] == []
+
+
+async def test_only_the_tables_asked_for_are_checked(postgres: Server, database: str, roles: dict[str, str]) -> None:
+    """A plan needs the tables it touches, not all."""
+    await postgres.execute(
+        f"GRANT {roles['owner']} TO {roles['role']}; ALTER TABLE app.users OWNER TO postgres", database=database_name(database)
+    )
+    dsn = postgres.dsn(database_name(database), role=roles["role"])
+
+    assert not (await checks_of(dsn))["ownership"].passed
+    assert (await checks_of(dsn, tables={TableName("public", "orders")}))["ownership"].passed
+
+
+async def test_row_security_blocks_an_audit(postgres: Server, database: str, roles: dict[str, str]) -> None:
+    """Rows that a role cannot see cannot be counted; BYPASSRLS cures."""
+    await postgres.execute(
+        "ALTER TABLE app.users ENABLE ROW LEVEL SECURITY; GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON app.users TO {role}".format(
+            **roles
+        ),
+        database=database_name(database),
+    )
+    dsn = postgres.dsn(database_name(database), role=roles["role"])
+    before = (await checks_of(dsn))["row_security"]
+    await postgres.execute(before.cure)
+
+    assert (before.passed, before.blocks) == (False, "audit")
+    assert (await checks_of(dsn))["row_security"].passed
+
+
+async def test_a_read_only_default_blocks_applications(postgres: Server, database: str) -> None:
+    """It is seen although our own sessions set it, too."""
+    await postgres.execute(f"ALTER DATABASE {database_name(database)} SET default_transaction_read_only = on")
+
+    writable = (await checks_of(database))["writable"]
+    assert (writable.passed, writable.blocks) == (False, "application")
+
+
+async def test_a_pooler_blocks_applications(database: str) -> None:
+    """Poolers announce a process of their own; the backend that answers is another."""
+    connection = await connect(database, application_name="test", read_only=True)
+    other = await connect(database, application_name="test", read_only=True)
+    try:
+        checks = await check(Announcing(connection, other.get_server_pid()), None)
+    finally:
+        await connection.close()
+        await other.close()
+
+    direct = next(each for each in checks if each.id == "direct_connection")
+    assert (direct.passed, direct.blocks) == (False, "application")
+
+
+class Announcing:
+    """A real session that was told another backend's process id when it connected, as a pooler does."""
+
+    def __init__(self, connection: asyncpg.Connection, pid: int) -> None:
+        self._connection, self._pid = connection, pid
+
+    def get_server_pid(self) -> int:
+        return self._pid
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("CREATE TABLE public.t ()", Reason.TARGET_READ_ONLY),
+        ("SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())", Reason.TARGET_UNREACHABLE),
+        ("SELECT pg_catalog.pg_cancel_backend(pg_catalog.pg_backend_pid())", Reason.TARGET_UNREACHABLE),
+        ("SELECT pg_catalog.pg_read_file('secret')", Reason.MISSING_PRIVILEGE),
+        ("SELECT 'secret'::integer", Reason.INTERNAL),
+    ],
+)
+async def test_errors_of_statements(sql: str, reason: Reason, postgres: Server, database: str, roles: dict[str, str]) -> None:
+    """By reason, and without a word of the server's."""
+    connection = await connect(postgres.dsn(database_name(database), role=roles["role"]), application_name="test", read_only=True)
+    try:
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as caught:
+            await connection.execute(sql)
+    finally:
+        connection.terminate()
+
+    error = translate(caught.value, role=roles["role"])
+    assert error.reason is reason
+    assert "secret" not in f"{error} {error.facts}"
+
+
+def test_a_missing_privilege_names_its_grant() -> None:
+    """When the table is known, the GRANT is."""
+    error = translate(asyncpg.InsufficientPrivilegeError("permission denied"), role="me", table=TableName("a", "b"), privilege="DELETE")
+
+    assert error.facts == {"grant": 'GRANT DELETE ON "a"."b" TO "me"'}
