@@ -57,4 +57,4 @@ async def test_counted_repaired_and_put_back(name: str, client: Holdfast, postgr
     assert all(item.declared for item in application.verifications)
     assert sum(item.backed_up_rows for item in application.verifications) > 0
     assert after == before
-    assert core.PLAN_STATE_PROPOSED == plan.state
+    assert plan.state == core.PLAN_STATE_PROPOSED

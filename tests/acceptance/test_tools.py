@@ -49,7 +49,7 @@ async def test_contract_is_clean_and_compatible() -> None:
 
 @needs_buf
 async def test_an_independent_client_starts_and_streams_an_audit(service: Service, client: Holdfast, database: str) -> None:
-    """buf curl starts an audit and follows it: snapshot, events without a gap, final state."""
+    """Buf curl starts an audit and follows it: snapshot, events without a gap, final state."""
     await load_sample(database, "ev_charging")
     await register(client, "buf", database)
     [started] = await curl(service, "AuditService/StartAudit", database="buf")
@@ -64,7 +64,7 @@ async def test_an_independent_client_starts_and_streams_an_audit(service: Servic
 
 @needs_promtool
 async def test_metrics_are_what_prometheus_expects(service: Service, client: Holdfast, database: str) -> None:
-    """promtool finds nothing to say about /metrics, which tells the orphan rows of every relationship."""
+    """Promtool finds nothing to say about /metrics, which tells the orphan rows of every relationship."""
     await load_sample(database, "ev_charging")
     await register(client, "metered", database)
     await final(client.audit("metered"))

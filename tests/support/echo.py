@@ -45,7 +45,7 @@ class Echo:
     async def handled(self) -> dict[str, Any]:
         """Return the line of the only call, which may be written a moment after the caller has its answer."""
         async with asyncio.timeout(5):
-            while not (lines := self.lines("rpc_handled")):  # noqa: ASYNC110 (a log sets no event)
+            while not (lines := self.lines("rpc_handled")):
                 await asyncio.sleep(0.01)
         (line,) = lines
         return line

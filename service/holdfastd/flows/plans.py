@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-import asyncpg
 import msgspec
 
 from holdfastd.catalog.model import Catalog
@@ -24,6 +23,7 @@ from holdfastd.plan.model import Decision, OrphanAction, Override, Plan, PlanSta
 from holdfastd.plan.script import render_script
 from holdfastd.store import audits, databases, plans
 from holdfastd.store.model import DatabaseRecord, PlanRecord
+from holdfastd.target.session import Connection
 
 
 async def create(services: Services, caller: Caller, database: str, audit_id: str, overrides: tuple[Override, ...]) -> PlanRecord:
@@ -88,9 +88,7 @@ def _stands(catalog: Catalog, relationship: Relationship) -> bool:
     return not relationship.operators or found == relationship.operators
 
 
-async def _check_repoints(
-    connection: asyncpg.Connection, catalog: Catalog, decisions: Sequence[Decision], overrides: Sequence[Override]
-) -> None:
+async def _check_repoints(connection: Connection, catalog: Catalog, decisions: Sequence[Decision], overrides: Sequence[Override]) -> None:
     positions = {override.relationship_id: number for number, override in enumerate(overrides)}
     for decision in decisions:
         if decision.included and decision.orphan_action is OrphanAction.REPOINT:
@@ -100,7 +98,7 @@ async def _check_repoints(
 
 
 async def _measure(
-    connection: asyncpg.Connection, catalog: Catalog, relationships: Sequence[Relationship], decisions: Sequence[Decision]
+    connection: Connection, catalog: Catalog, relationships: Sequence[Relationship], decisions: Sequence[Decision]
 ) -> dict[str, Closure]:
     """Return what each cleanup would take along, given all keys that will be enforced by then."""
     edges = enforced_edges(catalog, relationships, decisions)

@@ -3,8 +3,6 @@
 import asyncio
 from datetime import UTC, datetime
 
-import asyncpg
-
 from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.read import read_catalog
 from holdfastd.evidence.model import RowCount
@@ -20,6 +18,7 @@ from holdfastd.jobs.context import JobContext
 from holdfastd.jobs.model import EventKind, Happening, Progress, Verification
 from holdfastd.store import audits, databases
 from holdfastd.store.model import AuditSummary
+from holdfastd.target.session import Connection
 
 #: One relationship's count may take this long before it is given up and reported as not counted.
 _COUNT_SECONDS = 3_600.0
@@ -52,7 +51,7 @@ async def run_audit(services: Services, context: JobContext) -> tuple[Verificati
 
 
 async def _count(
-    connection: asyncpg.Connection, context: JobContext, catalog: Catalog, relationships: tuple[Relationship, ...]
+    connection: Connection, context: JobContext, catalog: Catalog, relationships: tuple[Relationship, ...]
 ) -> dict[str, RowCount]:
     """Count the orphan rows of every relationship that can be counted, one short transaction each."""
     counts: dict[str, RowCount] = {}

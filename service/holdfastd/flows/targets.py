@@ -4,15 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import asyncpg
-
 from holdfastd.catalog.model import Identity
 from holdfastd.errors import HoldfastError, InvalidField, Reason, Refused
 from holdfastd.flows.context import DsnSource, Services
 from holdfastd.store.model import DatabaseRecord, DsnKind
 from holdfastd.target.errors import FAILURES, translate
 from holdfastd.target.identity import read_identity, session_role
-from holdfastd.target.session import connect
+from holdfastd.target.session import Connection, connect
 
 _LONGEST_DSN_FILE = 16_384
 
@@ -47,7 +45,7 @@ def registered_dsn(services: Services, record: DatabaseRecord) -> str:
 
 
 @asynccontextmanager
-async def reading(services: Services, record: DatabaseRecord, purpose: str) -> AsyncIterator[asyncpg.Connection]:
+async def reading(services: Services, record: DatabaseRecord, purpose: str) -> AsyncIterator[Connection]:
     """Open a read-only session on a registered database, make sure it is that database, and translate what goes wrong in it."""
     try:
         connection = await connect(registered_dsn(services, record), application_name=f"holdfast/{purpose}", read_only=True)
@@ -77,7 +75,7 @@ def make_sure(record: DatabaseRecord, found: Identity) -> None:
         raise Refused(message, reason=Reason.TARGET_CHANGED, facts={"database": record.name})
 
 
-async def close(connection: asyncpg.Connection) -> None:
+async def close(connection: Connection) -> None:
     """Close a session, by force when it does not answer."""
     try:
         await connection.close(timeout=5)

@@ -36,7 +36,7 @@ class HttpListener:
         actual = Address(address.host, listening.getsockname()[1])
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="holdfast-http")
         # serve() may end without ever having started; waiting for one of the two only would wait for ever.
-        while not self._server.started and not self._task.done():  # noqa: ASYNC110 (uvicorn sets a flag, no event)
+        while not self._server.started and not self._task.done():
             await asyncio.sleep(0.005)
         if self._task.done():
             self._task.result()

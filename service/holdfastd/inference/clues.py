@@ -6,9 +6,9 @@ In come a column and the schema's naming; out come options, at most one per tabl
 from collections.abc import Iterator
 
 from holdfastd.inference.cases import Case
+from holdfastd.inference.names import STRONG_SUFFIXES, stem_of
 from holdfastd.inference.naming import Entity, Key, Naming, Reading, Words, squash
 from holdfastd.inference.people import People
-from holdfastd.inference.names import STRONG_SUFFIXES, stem_of
 from holdfastd.inference.vocabulary import AGENT_WORDS, BY, KINSHIP_WORDS, PERSON_LIKE, PLACE_WORDS, SELF_WORDS
 
 Clue = tuple[Entity, Key | None, frozenset[str]]
@@ -99,8 +99,9 @@ def _by_key_name(case: Case, naming: Naming) -> Iterator[Clue]:
             return
         for entity, key in naming.key_names.get(squash(rest), ()):
             if entity.table.name != case.entity.table.name or dropped:
-                primary = "key_name" if key.is_primary else "unique_name"
-                yield entity, key, frozenset({primary if not dropped else primary + "_role"})
+                rule = ("key_name" if key.is_primary else "unique_name") + ("_role" if dropped else "")
+                told = {"key_name_in_context"} if not dropped and _within(entity.own, case.entity.words) else set()
+                yield entity, key, frozenset({rule, *told})
 
 
 def _by_abbreviation(case: Case, naming: Naming) -> Iterator[Clue]:
@@ -122,8 +123,10 @@ def _to_itself(case: Case) -> Iterator[Clue]:
     stem = case.stem.words
     if not stem:
         return
-    if stem[-1] in SELF_WORDS or "of" in stem[-2:] or (stem[-1] == "to" and set(stem) & SELF_WORDS):
+    if stem[-1] in SELF_WORDS or stem[-1] == "of" or (stem[-1] == "to" and set(stem) & SELF_WORDS):
         yield case.entity, None, frozenset({"self"})
+    elif stem[-1] in {"to", "for"} and case.stem.suffix and len(stem) > 1:
+        yield case.entity, None, frozenset({"self_to"})
     elif case.stem.suffix and set(stem) & SELF_WORDS:
         yield case.entity, None, frozenset({"self_weak"})
 
@@ -181,3 +184,8 @@ def _extended(case: Case, naming: Naming) -> Iterator[Clue]:
             if not reading.after and len(reading.before) <= reading.entity.module and reading.entity.table.name != case.entity.table.name:
                 told = "otherwise_named" if name[length - 1] in others or squash(name[:length]) in others else "not_otherwise_named"
                 yield reading.entity, None, frozenset({"extends", f"extends_{min(len(name) - length, 3)}", told})
+
+
+def _within(part: Words, whole: Words) -> bool:
+    """Tell whether words occur in others, side by side and in order."""
+    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))

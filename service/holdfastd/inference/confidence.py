@@ -28,7 +28,7 @@ _MANNERS = (
     ("by", frozenset({"by", "kinship"})),
     ("agent", frozenset({"agent"})),
     ("agent_like", frozenset({"agent_like"})),
-    ("self", frozenset({"self", "self_weak"})),
+    ("self", frozenset({"self", "self_weak", "self_to"})),
     ("owner", frozenset({"owner_by_place", "owner_by_own_end"})),
     ("inside", frozenset({"inside"})),
     ("siblings", frozenset({"only_siblings"})),
@@ -92,8 +92,10 @@ def target_shares(case: Case, coefficients: Coefficients) -> list[float]:
 
 def target_traits(case: Case, option: Option) -> Iterable[str]:
     """Return what counts for an option."""
-    suffix = next((trait for trait in case.traits if trait.startswith("suffix_")), "")
-    return {"option", *option.traits, *(f"{suffix}&{trait}" for trait in option.traits if trait in {"fit_same", "fit_family", "fit_mismatch"})}
+    found = {"option", *option.traits}
+    if "suffix_weak" in case.traits or "suffix_none" in case.traits:
+        found.update(f"no_key_suffix&{trait}" for trait in option.traits if trait.startswith("fit_"))
+    return found
 
 
 def reference_traits(case: Case, option: Option, share: float) -> Iterable[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from holdfastd.catalog.model import Catalog, Column, TypeFacts
 from holdfastd.inference.cases import Case, Option, Traits
 from holdfastd.inference.clues import Clue, clues
-from holdfastd.inference.names import STRONG_SUFFIXES, WEAK_SUFFIXES, Stem, stem_of, words
+from holdfastd.inference.names import STRONG_SUFFIXES, WEAK_SUFFIXES, Stem, is_plural, stem_of, words
 from holdfastd.inference.naming import Entity, Key, Naming, squash
 from holdfastd.inference.people import People
 from holdfastd.inference.types import Fit, fit, may_hold_ids
@@ -168,6 +168,8 @@ def _word_traits(stem: Stem, column: Column) -> Iterator[str]:
         yield "opaque"
     if stem.number:
         yield "numbered_column"
+    if not stem.suffix and is_plural(column.name):
+        yield "plural"
     if not stem.words:
         yield "no_stem"
     if column.default and not column.default.lower().startswith(("null", "0")):

@@ -53,6 +53,12 @@ def singular(word: str) -> str:
     return word[:-1]
 
 
+def is_plural(name: str) -> bool:
+    """Tell whether the last word of a name is a plural: `comments` counts or lists them, it does not name one."""
+    last = _WORD.findall(name)[-1:]
+    return bool(last) and singular(last[0].lower()) != last[0].lower()
+
+
 def stem_of(parts: tuple[str, ...]) -> Stem:
     """Split the words of a column into stem, key suffix and trailing number."""
     number = ""

@@ -6,12 +6,11 @@ USING, so that their parameters stay parameters.
 
 from collections.abc import Iterator
 
-from holdfastd.names import comment, identifier, literal, qualified
+from holdfastd.names import comment, identifier, literal
+from holdfastd.plan.blocks import clean_up, lock_timeout, put_back, quoted, refuse_inexact
 from holdfastd.plan.conditions import foreign_key_exists, foreign_key_is_validated
-from holdfastd.plan.model import CleanUpRecipe, Decision, LockPolicy, Plan, ScriptKind, Statement, Step, StepKind
+from holdfastd.plan.model import Decision, LockPolicy, Plan, ScriptKind, Statement, Step, StepKind
 
-_TIMEOUTS = {LockPolicy.SHORT: "400ms", LockPolicy.LONG: "30s", LockPolicy.NONE: "5s"}
-_BATCH_ROWS, _WINDOW_BLOCKS = 500, 1024
 _SESSION = """\\set ON_ERROR_STOP on
 SET search_path = '';
 SET row_security = off;
@@ -59,8 +58,8 @@ def _guarded(condition: str, lines: Iterator[str]) -> Iterator[str]:
 def _step(plan_id: str, step: Step) -> Iterator[str]:
     if step.recipe is not None:
         yield _note(plan_id, step, "INTENT")
-        yield _lock_timeout(LockPolicy.SHORT)
-        yield _clean_up(plan_id, step, step.recipe)
+        yield lock_timeout(LockPolicy.SHORT)
+        yield clean_up(plan_id, step, step.recipe)
         return
     if step.kind is not StepKind.PREPARE:
         yield _note(plan_id, step, "INTENT")
@@ -70,7 +69,7 @@ def _step(plan_id: str, step: Step) -> Iterator[str]:
 def _statements(statements: tuple[Statement, ...]) -> Iterator[str]:
     """Yield statements under their lock policy, those that can share a transaction in one."""
     transactional = all(statement.transactional for statement in statements)
-    yield _lock_timeout(statements[0].lock_policy)
+    yield lock_timeout(statements[0].lock_policy)
     if transactional:
         yield "BEGIN;"
     for statement in statements:
@@ -81,80 +80,8 @@ def _statements(statements: tuple[Statement, ...]) -> Iterator[str]:
         yield "COMMIT;"
 
 
-def _lock_timeout(policy: LockPolicy) -> str:
-    return f"SET lock_timeout = '{_TIMEOUTS[policy]}';"
-
-
 def _note(plan_id: str, step: Step, entry: str) -> str:
     return f"INSERT INTO holdfast.ledger (plan_id, step, entry) VALUES ({literal(plan_id)}, {step.number}, '{entry}');"
-
-
-def _clean_up(plan_id: str, step: Step, recipe: CleanUpRecipe) -> str:
-    """Return a DO block that walks the table window by window and commits batch by batch, as the service does."""
-    expansions = "\n".join(
-        f"        EXECUTE {_quoted(expansion.back_up)} USING batch;\n"
-        f"        GET DIAGNOSTICS added = ROW_COUNT;\n"
-        f"        again := again OR added > 0;\n"
-        f"        EXECUTE {_quoted(expansion.recheck)} USING batch;"
-        for expansion in recipe.expansions
-    )
-    loop = f"      LOOP\n        again := false;\n{expansions}\n        EXIT WHEN NOT again;\n      END LOOP;\n" if expansions else ""
-    body = f"""
-DECLARE
-  batch bigint; low bigint; high bigint; blocks bigint; left_over bigint; found bigint; changed bigint; saved bigint; added bigint;
-  before bigint; after bigint; deletes bigint; hit boolean; again boolean;
-BEGIN
-  FOR walk IN 1..10 LOOP
-    blocks := pg_catalog.pg_relation_size({literal(qualified(recipe.tables[0]))}::pg_catalog.regclass)
-      / pg_catalog.current_setting('block_size')::bigint;
-    low := 0;
-    WHILE low < blocks LOOP
-      high := low + {_WINDOW_BLOCKS};
-      EXECUTE {_quoted(recipe.probe)} INTO hit USING '(' || low || ',0)', '(' || high || ',0)';
-      IF NOT hit THEN
-        low := high;
-        CONTINUE;
-      END IF;
-      EXECUTE {_quoted(recipe.lock)};
-      INSERT INTO holdfast.ledger (plan_id, step, entry) VALUES ({literal(plan_id)}, {step.number}, 'BATCH') RETURNING id INTO batch;
-      EXECUTE {_quoted(recipe.back_up)} USING batch, '(' || low || ',0)', '(' || high || ',0)', {_BATCH_ROWS}::bigint;
-      GET DIAGNOSTICS found = ROW_COUNT;
-      EXECUTE {_quoted(recipe.recheck)} USING batch;
-{loop}      {_TAKEN} INTO before;
-      EXECUTE {_quoted(recipe.change)} USING batch;
-      GET DIAGNOSTICS changed = ROW_COUNT;
-      {_TAKEN} INTO after;
-      SELECT pg_catalog.count(*) FILTER (WHERE via = 0), pg_catalog.count(*) FILTER (WHERE action = 'DELETE'), pg_catalog.count(*)
-        INTO saved, deletes, added FROM holdfast.backup AS rows WHERE rows.batch = clean_up.batch;
-      IF changed <> saved OR (after - before <> deletes AND pg_catalog.current_setting('track_counts')::boolean) THEN
-        RAISE EXCEPTION '% rows were backed up, % changed, % deleted: a trigger or rule interferes', added, changed, after - before;
-      END IF;
-      UPDATE holdfast.ledger SET row_count = added WHERE id = clean_up.batch;
-      COMMIT;
-      IF found < {_BATCH_ROWS} THEN
-        low := high;
-      END IF;
-    END LOOP;
-    EXECUTE {_quoted(recipe.count)} INTO left_over;
-    EXIT WHEN left_over = 0;
-  END LOOP;
-END
-"""
-    return f"DO {_quoted('<<clean_up>>' + body)};"
-
-
-#: Rows that this transaction deleted so far, cascades and triggers included.
-_TAKEN = (
-    "SELECT coalesce(pg_catalog.sum(n_tup_del), 0)::bigint FROM pg_catalog.pg_stat_xact_user_tables WHERE schemaname <> 'holdfast'"
-)
-
-
-def _quoted(text: str) -> str:
-    """Return text dollar-quoted, with a tag that it does not hold."""
-    number = 0
-    while f"$q{number}$" in text:
-        number += 1
-    return f"$q{number}${text}$q{number}$"
 
 
 def _included(plan: Plan) -> list[Decision]:
@@ -175,16 +102,16 @@ def _verify(_: str, plan: Plan) -> Iterator[str]:
         checks.append(f"  IF {wrong} THEN RAISE EXCEPTION 'not as planned: %', {name}; END IF;")
     yield "\nUNION ALL\n".join(rows) + ";"
     body = "\nBEGIN\n" + "\n".join(checks) + "\nEND\n"
-    yield f"DO {_quoted(body)};"
+    yield f"DO {quoted(body)};"
 
 
 def _rollback(plan_id: str, plan: Plan) -> Iterator[str]:
-    yield from _refuse_inexact(plan_id, plan)
+    yield from refuse_inexact(plan_id, plan)
     keys = [step for step in reversed(plan.steps) if step.kind in (StepKind.ADD_FOREIGN_KEY, StepKind.VALIDATE_FOREIGN_KEY) and step.undo]
     for step in keys:
         yield f"\n{comment(f'Undo step {step.number}: {step.title}')}"
         yield from _guarded(_begun(plan_id, step), _undo(plan_id, step, step.undo[:1], finished=len(step.undo) == 1))
-    yield from _put_back(plan_id, plan)
+    yield from put_back(plan_id, plan)
     indexes = [step for step in reversed(plan.steps) if step.kind is StepKind.CREATE_INDEX]
     for step in [*keys, *indexes]:
         late = step.undo if step.kind is StepKind.CREATE_INDEX else step.undo[1:]
@@ -207,48 +134,6 @@ def _begun(plan_id: str, step: Step) -> str:
     )
 
 
-def _refuse_inexact(plan_id: str, plan: Plan) -> Iterator[str]:
-    """Yield a block that fails, naming the rows, before anything is touched."""
-    checks = [check for step in plan.steps if step.recipe is not None for check in step.recipe.restore_checks]
-    damaged = (
-        "SELECT 'backup batch ' || entry.id || ' is incomplete' FROM holdfast.ledger AS entry WHERE entry.plan_id = $1::text"
-        " AND entry.entry = 'BATCH' AND entry.row_count <>"
-        " (SELECT pg_catalog.count(*) FROM holdfast.backup AS saved WHERE saved.batch = entry.id)"
-    )
-    lines = [
-        f"  FOR obstacle IN EXECUTE {_quoted(check)} USING {literal(plan_id)}::text LOOP"
-        " RAISE EXCEPTION 'not exact, nothing was touched: %', obstacle; END LOOP;"
-        for check in (damaged, *checks)
-    ]
-    body = "\nDECLARE\n  obstacle text;\nBEGIN\n" + "\n".join(lines) + "\nEND\n"
-    yield f"\n{comment('Could it be exact?')}\nDO {_quoted(body)};"
-
-
-def _put_back(plan_id: str, plan: Plan) -> Iterator[str]:
-    """Yield a block per cleanup, the last one first, that puts its batches back, one transaction each."""
-    for step in reversed(plan.steps):
-        if step.recipe is None:
-            continue
-        body = f"""
-DECLARE
-  batch bigint; rows bigint; entry bigint;
-BEGIN
-  FOR batch IN SELECT ledger.id FROM holdfast.ledger AS ledger
-    WHERE ledger.plan_id = {literal(plan_id)} AND ledger.step = {step.number} AND ledger.entry = 'BATCH'
-    AND EXISTS (SELECT FROM holdfast.backup AS saved WHERE saved.batch = ledger.id AND saved.restored_by IS NULL)
-    ORDER BY ledger.id DESC
-  LOOP
-    EXECUTE {_quoted(step.recipe.restore)} INTO rows USING batch;
-    INSERT INTO holdfast.ledger (plan_id, step, entry, row_count) VALUES ({literal(plan_id)}, {step.number}, 'RESTORED', rows)
-      RETURNING id INTO entry;
-    UPDATE holdfast.backup AS saved SET restored_by = entry WHERE saved.batch = put_back.batch;
-    COMMIT;
-  END LOOP;
-END
-"""
-        yield f"\n{comment(f'Put back: {step.relationship_id}')}\n{_lock_timeout(LockPolicy.SHORT)}\nDO {_quoted('<<put_back>>' + body)};"
-
-
 def _restore(plan_id: str, plan: Plan) -> Iterator[str]:
     """Yield the script that only puts rows back; it refuses while a key of the plan would reject them."""
     enforced = [
@@ -259,6 +144,6 @@ def _restore(plan_id: str, plan: Plan) -> Iterator[str]:
     ]
     if enforced:
         body = "\nBEGIN\n" + "\n".join(enforced) + "\nEND\n"
-        yield f"\n{comment('Would an enforced key reject the rows?')}\nDO {_quoted(body)};"
-    yield from _refuse_inexact(plan_id, plan)
-    yield from _put_back(plan_id, plan)
+        yield f"\n{comment('Would an enforced key reject the rows?')}\nDO {quoted(body)};"
+    yield from refuse_inexact(plan_id, plan)
+    yield from put_back(plan_id, plan)

@@ -40,7 +40,7 @@ class AuditService(AuditServiceServicer):
 
     async def ListRelationships(self, request: pb.ListRelationshipsRequest, _: Context) -> pb.ListRelationshipsResponse:
         """List the relationships of an audit. Later pages stay with the audit of the first."""
-        database = fields.database_name(request.database)
+        database = fields.database_filter(request.database) if request.audit_id else fields.database_name(request.database)
         audit_id, page = decode.audit_page(request, "ListRelationships")
         record, found = await audits.relationships_page(self._services, database, audit_id, page.position, page.limit)
         items, token = page.cut(found, lambda item: (record.id, str(item[0])))
@@ -49,7 +49,7 @@ class AuditService(AuditServiceServicer):
 
     async def ListFindings(self, request: pb.ListFindingsRequest, _: Context) -> pb.ListFindingsResponse:
         """List the findings of an audit, the worst first. Later pages stay with the audit of the first."""
-        database = fields.database_name(request.database)
+        database = fields.database_filter(request.database) if request.audit_id else fields.database_name(request.database)
         severity = from_proto(Severity, request.minimum_severity, "minimum_severity")
         audit_id, page = decode.audit_page(request, "ListFindings", severity)
         record, found = await audits.findings_page(self._services, database, audit_id, severity, page.position, page.limit)

@@ -23,6 +23,7 @@ from holdfastd.store.unprivileged import Account, give_to, run
 ROLE = "holdfast"
 #: The kernel refuses more than 107 bytes.
 _LONGEST_SOCKET = 100
+_HAS_PROC = Path("/proc/self/cmdline").exists()
 _SETTINGS = {
     "listen_addresses": "",
     "port": "5432",
@@ -126,18 +127,25 @@ class Cluster:
         except OSError:
             return ""
 
-    def remove_foreign_pid_file(self, pid: str) -> bool:
-        """Remove the lock file when its pid is now another program's; tell whether a server of ours may still be there."""
-        try:
-            command = Path("/proc", pid, "cmdline").read_bytes()
-        except OSError:
-            return False
-        if os.fsencode(self.directory) in command:
-            return True
-        # PostgreSQL itself would refuse to start as long as any process of the same account has that pid.
-        if command:
+    async def is_ours(self) -> bool:
+        """Tell whether the process in the lock file is a server of this directory, answering or not."""
+        return f"-D {self.directory}" in await self._command()
+
+    async def remove_foreign_pid_file(self) -> None:
+        """Remove the lock file when its pid is now another program's: PostgreSQL itself would refuse to start."""
+        command = await self._command()
+        if command and f"-D {self.directory}" not in command:
             (self.directory / "postmaster.pid").unlink(missing_ok=True)
-        return False
+
+    async def _command(self) -> str:
+        """Return how the process in the lock file was started; empty when there is none, or it is only waiting to be reaped."""
+        pid = self.server_pid()
+        if not pid.isdecimal():
+            return ""
+        if _HAS_PROC:
+            return _command_line(pid)
+        _, output = await run(Path("/bin/ps"), "-ww", "-o", "command=", "-p", pid, account=None)
+        return output.strip()
 
     def remove_socket_directory(self) -> None:
         """Remove the directory that a long path needed, once it is empty."""
@@ -159,6 +167,13 @@ class Cluster:
 def last_line(output: str) -> str:
     """Return the last line of what a program printed."""
     return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "it printed nothing.")
+
+
+def _command_line(pid: str) -> str:
+    try:
+        return os.fsdecode(Path("/proc", pid, "cmdline").read_bytes().replace(b"\0", b" ")).strip()
+    except OSError:
+        return ""
 
 
 def _escape(value: str) -> str:

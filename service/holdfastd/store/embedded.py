@@ -68,7 +68,8 @@ class EmbeddedPostgres:
                 except BlockingIOError:
                     log.info("store_left_running")
                     return
-                if self._cluster.server_pid():
+                # A signal to a pid that is somebody else's now would end them.
+                if await self._cluster.is_ours():
                     await self._pg_ctl("stop", "-m", "fast", "-w", "-t", str(_STOP_SECONDS))
                     self._cluster.remove_socket_directory()
                     log.info("store_stopped")
@@ -113,22 +114,23 @@ class EmbeddedPostgres:
         if await self._cluster.answers():
             log.info("store_joined")
             return
-        await self._outwait_predecessor()
         self._cluster.configure()
         await self._start_server()
 
     async def _outwait_predecessor(self) -> None:
         """Wait while a server that nobody waits for any more recovers or stops."""
         deadline = time.monotonic() + _START_SECONDS
-        while (pid := self._cluster.server_pid()) and self._cluster.remove_foreign_pid_file(pid):
+        while await self._cluster.is_ours():
             if await self._cluster.answers() or time.monotonic() > deadline:
                 return
             await asyncio.sleep(_PAUSE)
+        await self._cluster.remove_foreign_pid_file()
 
     async def _start_server(self) -> None:
         deadline = time.monotonic() + _RETRY_SECONDS
         arguments = ("start", "-w", "-t", str(_START_SECONDS), "-l", str(self._cluster.log_file))
         while True:
+            await self._outwait_predecessor()
             code, output = await self._pg_ctl(*arguments)
             if await self._cluster.answers():
                 break

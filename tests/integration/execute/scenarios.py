@@ -170,9 +170,7 @@ SCENARIOS = (
         INSERT INTO orders SELECT n, n FROM generate_series(41, 60) AS n;
         """,
         overrides=(
-            Override(
-                relationship_id="public.orders(customer_id)->public.customers(id)", include=True, orphan_action=OrphanAction.LEAVE
-            ),
+            Override(relationship_id="public.orders(customer_id)->public.customers(id)", include=True, orphan_action=OrphanAction.LEAVE),
         ),
         backed_up=0,
     ),

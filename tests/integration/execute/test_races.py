@@ -55,9 +55,7 @@ async def wait_for(replica: Harness, job: Job, kind: EventKind) -> Event:
 
 
 @pytest.mark.parametrize("override", [DELETE, NULLIFY], ids=["delete", "set-null"])
-async def test_row_repaired_while_we_wait_for_it_stays(
-    replica: Harness, application_session: asyncpg.Connection, override: object
-) -> None:
+async def test_row_repaired_while_we_wait_for_it_stays(replica: Harness, application_session: asyncpg.Connection, override: object) -> None:
     """A row that another transaction repairs while we wait for its lock is no orphan any more (the EvalPlanQual trap)."""
     plan = await replica.plan("shop", override)
     # The key must be in place before the application's transaction begins, or adding it would wait for the transaction.

@@ -56,9 +56,7 @@ async def refused(replica: Harness, postgres: Server, database: str, application
         ("DROP SCHEMA holdfast CASCADE", "schema holdfast is gone"),
     ],
 )
-async def test_deleted_rows_that_cannot_come_back(
-    replica: Harness, postgres: Server, database: str, change: str, named: str
-) -> None:
+async def test_deleted_rows_that_cannot_come_back(replica: Harness, postgres: Server, database: str, change: str, named: str) -> None:
     """An id or unique value taken again, changed columns, a damaged backup: refused."""
     application = await replica.apply(await replica.plan("shop", delete(RELATIONSHIP)))
     connection = await asyncpg.connect(database)

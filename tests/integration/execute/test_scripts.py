@@ -57,9 +57,7 @@ async def planned(request: pytest.FixtureRequest, database: str, replica: Harnes
     return await replica.plan("shop", *scenario.overrides)
 
 
-async def test_forward_script_does_what_the_service_does(
-    postgres: Server, database: str, replica: Harness, planned: PlanRecord
-) -> None:
+async def test_forward_script_does_what_the_service_does(postgres: Server, database: str, replica: Harness, planned: PlanRecord) -> None:
     """Script and service leave equal databases, the rollback script an equal one to the first; each may be run twice."""
     before = await state_of(postgres, database)
     application = await replica.apply(planned)

@@ -307,7 +307,7 @@ async def test_a_watch_that_is_left_is_forgotten(api):
     call.cancel()
 
     async with asyncio.timeout(5):
-        while any(job.id in key for key in store.signals._waiting):  # noqa: ASYNC110 (signals tell nobody who waits for them)
+        while any(job.id in key for key in store.signals._waiting):
             await asyncio.sleep(0.01)
 
 

@@ -189,7 +189,7 @@ async def test_a_signal_during_the_start_stops_it():
     """Also while the embedded store is being made."""
     async with command() as serving:
         async with asyncio.timeout(20):
-            while not (serving.data_dir / "store" / "pg.new").exists():  # noqa: ASYNC110 (files set no events)
+            while not (serving.data_dir / "store" / "pg.new").exists():
                 await asyncio.sleep(0.005)
 
         code, _ = await serving.end(signal.SIGTERM)
@@ -250,7 +250,7 @@ async def test_readiness_follows_the_store(postgres):
 
         await cable.mend()
         async with asyncio.timeout(20):
-            while (await http_get(line["http"], "/readyz"))[0] != 200:  # noqa: ASYNC110 (another process)
+            while (await http_get(line["http"], "/readyz"))[0] != 200:
                 await asyncio.sleep(0.1)
         assert (await serving.end(signal.SIGTERM))[0] == 0
     await postgres.drop_database(dsn.rpartition("/")[2])

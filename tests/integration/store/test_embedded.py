@@ -1,6 +1,6 @@
 """The embedded store starts, is shared, and survives what kills us."""
 
-# ruff: noqa: ASYNC220, ASYNC240 (nothing else runs in the loop of a test)
+# ruff: noqa: ASYNC220 (nothing else runs in the loop of a test)
 
 import asyncio
 import os
@@ -16,7 +16,8 @@ import asyncpg
 import pytest
 
 from holdfastd.errors import Unavailable
-from holdfastd.store import unprivileged
+from holdfastd.store import embedded, unprivileged
+from holdfastd.store.cluster import Cluster
 from holdfastd.store.embedded import EmbeddedPostgres
 from holdfastd.store.unprivileged import Account, unprivileged_account
 
@@ -176,24 +177,43 @@ async def test_killed_server_is_started_again(home: Path) -> None:
     assert _pid(home) == 0
 
 
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc to tell whose pid it is")
-async def test_recycled_pid_is_left_alone(home: Path) -> None:
-    """After a crash the lock file may name a process that is somebody else's now, even one of the same account."""
+@pytest.fixture
+async def recycled(home: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """A process of the server's account, whose pid the lock file of a crashed server names."""
     store = EmbeddedPostgres(home)
     await store.start()
     await store.stop()
     account = unprivileged_account()
     innocent = subprocess.Popen(["sleep", "60"], user=account.uid if account else None, cwd="/")
-    try:
-        lock_file = home / "pg" / "postmaster.pid"
-        lock_file.write_text(f"{innocent.pid}\n{home / 'pg'}\n1\n5432\n{home / 'pg'}\n\n0 0\nready\n")
-        await store.start()
-        await store.stop()
+    lock_file = home / "pg" / "postmaster.pid"
+    lock_file.write_text(f"{innocent.pid}\n{home / 'pg'}\n1\n5432\n{home / 'pg'}\n\n0 0\nready\n")
+    yield innocent
+    lock_file.unlink(missing_ok=True)
+    innocent.kill()
+    innocent.wait()
 
-        assert innocent.poll() is None
-    finally:
-        innocent.kill()
-        innocent.wait()
+
+async def test_recycled_pid_does_not_hold_up_a_start(home: Path, recycled: subprocess.Popen[bytes]) -> None:
+    """PostgreSQL itself refuses to start as long as any process of its account has the pid of the crashed server."""
+    store = EmbeddedPostgres(home)
+    await store.start()
+    await store.stop()
+
+    assert recycled.poll() is None
+
+
+async def test_recycled_pid_is_never_signalled(home: Path, recycled: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even when the start fails and cleans up behind itself."""
+
+    async def keep(_: Cluster) -> None:
+        """Leave the lock file where it is."""
+
+    monkeypatch.setattr(Cluster, "remove_foreign_pid_file", keep)
+    monkeypatch.setattr(embedded, "_RETRY_SECONDS", 0)
+    with pytest.raises(Unavailable, match="pg_ctl ended with 1"):
+        await EmbeddedPostgres(home).start()
+
+    assert recycled.poll() is None
 
 
 async def test_unfinished_initdb_is_made_again(home: Path) -> None:

@@ -1,0 +1,137 @@
+"""The PL/pgSQL blocks of a script: what the service does in a loop of statements, psql runs as one DO block. Pure.
+
+The statements of a recipe stay as they are, run with EXECUTE … USING, so that their parameters stay parameters.
+"""
+
+from collections.abc import Iterator
+
+from holdfastd.names import comment, literal, qualified
+from holdfastd.plan.model import CleanUpRecipe, LockPolicy, Plan, Step
+
+_TIMEOUTS = {LockPolicy.SHORT: "400ms", LockPolicy.LONG: "30s", LockPolicy.NONE: "5s"}
+_BATCH_ROWS, _WINDOW_BLOCKS = 500, 1024
+
+#: Rows that this transaction deleted so far, cascades and triggers included.
+_TAKEN = "SELECT coalesce(pg_catalog.sum(n_tup_del), 0)::bigint FROM pg_catalog.pg_stat_xact_user_tables WHERE schemaname <> 'holdfast'"
+
+#: One walk after the other, window by window, committing batch by batch. What stands in braces is SQL, quoted.
+_CLEAN_UP = """
+DECLARE
+  batch bigint; low bigint; high bigint; blocks bigint; left_over bigint; found bigint; changed bigint; saved bigint; added bigint;
+  before bigint; after bigint; deletes bigint; hit boolean; again boolean;
+BEGIN
+  FOR walk IN 1..10 LOOP
+    blocks := pg_catalog.pg_relation_size({table}::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint;
+    low := 0;
+    WHILE low < blocks LOOP
+      high := low + {window};
+      EXECUTE {probe} INTO hit USING '(' || low || ',0)', '(' || high || ',0)';
+      IF NOT hit THEN
+        low := high;
+        CONTINUE;
+      END IF;
+      EXECUTE {lock};
+      INSERT INTO holdfast.ledger (plan_id, step, entry) VALUES ({plan}, {step}, 'BATCH') RETURNING id INTO batch;
+      EXECUTE {back_up} USING batch, '(' || low || ',0)', '(' || high || ',0)', {limit}::bigint;
+      GET DIAGNOSTICS found = ROW_COUNT;
+      EXECUTE {recheck} USING batch;
+{expansions}      {taken} INTO before;
+      EXECUTE {change} USING batch;
+      GET DIAGNOSTICS changed = ROW_COUNT;
+      {taken} INTO after;
+      SELECT pg_catalog.count(*) FILTER (WHERE via = 0), pg_catalog.count(*) FILTER (WHERE action = 'DELETE'), pg_catalog.count(*)
+        INTO saved, deletes, added FROM holdfast.backup AS rows WHERE rows.batch = clean_up.batch;
+      IF changed <> saved OR (after - before <> deletes AND pg_catalog.current_setting('track_counts')::boolean) THEN
+        RAISE EXCEPTION '% rows were backed up, % changed, % deleted: a trigger or rule interferes', added, changed, after - before;
+      END IF;
+      UPDATE holdfast.ledger SET row_count = added WHERE id = clean_up.batch;
+      COMMIT;
+      IF found < {limit} THEN
+        low := high;
+      END IF;
+    END LOOP;
+    EXECUTE {count} INTO left_over;
+    EXIT WHEN left_over = 0;
+  END LOOP;
+END
+"""
+_EXPANSION = """        EXECUTE {back_up} USING batch;
+        GET DIAGNOSTICS added = ROW_COUNT;
+        again := again OR added > 0;
+        EXECUTE {recheck} USING batch;
+"""
+
+
+def lock_timeout(policy: LockPolicy) -> str:
+    """Return the statement that sets how long to wait for locks."""
+    return f"SET lock_timeout = '{_TIMEOUTS[policy]}';"
+
+
+def quoted(text: str) -> str:
+    """Return text dollar-quoted, with a tag that it does not hold."""
+    number = 0
+    while f"$q{number}$" in text:
+        number += 1
+    return f"$q{number}${text}$q{number}$"
+
+
+def clean_up(plan_id: str, step: Step, recipe: CleanUpRecipe) -> str:
+    """Return the block that backs up and cleans up orphan rows as the service does."""
+    followed = "".join(
+        _EXPANSION.format(back_up=quoted(expansion.back_up), recheck=quoted(expansion.recheck)) for expansion in recipe.expansions
+    )
+    loop = f"      LOOP\n        again := false;\n{followed}        EXIT WHEN NOT again;\n      END LOOP;\n" if followed else ""
+    sql = {name: quoted(getattr(recipe, name)) for name in ("probe", "lock", "back_up", "recheck", "change", "count")}
+    body = _CLEAN_UP.format(
+        table=literal(qualified(recipe.tables[0])),
+        plan=literal(plan_id),
+        step=step.number,
+        window=_WINDOW_BLOCKS,
+        limit=_BATCH_ROWS,
+        taken=_TAKEN,
+        expansions=loop,
+        **sql,
+    )
+    return f"DO {quoted('<<clean_up>>' + body)};"
+
+
+def refuse_inexact(plan_id: str, plan: Plan) -> Iterator[str]:
+    """Yield a block that fails, naming the rows, before anything is touched."""
+    checks = [check for step in plan.steps if step.recipe is not None for check in step.recipe.restore_checks]
+    damaged = (
+        "SELECT 'backup batch ' || entry.id || ' is incomplete' FROM holdfast.ledger AS entry WHERE entry.plan_id = $1::text"
+        " AND entry.entry = 'BATCH' AND entry.row_count <>"
+        " (SELECT pg_catalog.count(*) FROM holdfast.backup AS saved WHERE saved.batch = entry.id)"
+    )
+    lines = [
+        f"  FOR obstacle IN EXECUTE {quoted(check)} USING {literal(plan_id)}::text LOOP"
+        " RAISE EXCEPTION 'not exact, nothing was touched: %', obstacle; END LOOP;"
+        for check in (damaged, *checks)
+    ]
+    body = "\nDECLARE\n  obstacle text;\nBEGIN\n" + "\n".join(lines) + "\nEND\n"
+    yield f"\n{comment('Could it be exact?')}\nDO {quoted(body)};"
+
+
+def put_back(plan_id: str, plan: Plan) -> Iterator[str]:
+    """Yield a block per cleanup, the last one first, that puts its batches back, one transaction each."""
+    for step in reversed(plan.steps):
+        if step.recipe is None:
+            continue
+        body = f"""
+DECLARE
+  batch bigint; rows bigint; entry bigint;
+BEGIN
+  FOR batch IN SELECT ledger.id FROM holdfast.ledger AS ledger
+    WHERE ledger.plan_id = {literal(plan_id)} AND ledger.step = {step.number} AND ledger.entry = 'BATCH'
+    AND EXISTS (SELECT FROM holdfast.backup AS saved WHERE saved.batch = ledger.id AND saved.restored_by IS NULL)
+    ORDER BY ledger.id DESC
+  LOOP
+    EXECUTE {quoted(step.recipe.restore)} INTO rows USING batch;
+    INSERT INTO holdfast.ledger (plan_id, step, entry, row_count) VALUES ({literal(plan_id)}, {step.number}, 'RESTORED', rows)
+      RETURNING id INTO entry;
+    UPDATE holdfast.backup AS saved SET restored_by = entry WHERE saved.batch = put_back.batch;
+    COMMIT;
+  END LOOP;
+END
+"""
+        yield f"\n{comment(f'Put back: {step.relationship_id}')}\n{lock_timeout(LockPolicy.SHORT)}\nDO {quoted('<<put_back>>' + body)};"
