@@ -99,6 +99,9 @@ class _Replica:
             embedded = EmbeddedPostgres(self._config.data_dir / "store")
             self._stack.push_async_callback(embedded.stop)
             await embedded.start()
+            guard = asyncio.create_task(embedded.keep_alive(), name="holdfast-store")
+            # Above the stop on the stack, so that a server which is being stopped is not started again.
+            self._stack.callback(guard.cancel)
             url = embedded.dsn()
         store = await Store.open(url)
         self._stack.push_async_callback(_step, "store", store.close, _STEP_SECONDS)

@@ -1,8 +1,10 @@
 """Throw-away PostgreSQL servers for tests: real ones, of every major version found on the machine."""
 
+import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from functools import cache
@@ -61,9 +63,11 @@ class Server:
 
     async def start(self) -> "Server":
         """Make the cluster and start it."""
+        _remove_abandoned()
         # pytest's tmp_path is 0700 of root, where the account that runs the server could not enter.
         self.home = Path(tempfile.mkdtemp(prefix=f"holdfast-pg{self.major}-"))
         self.home.chmod(0o711)
+        (self.home / "owner").write_text(str(os.getpid()))
         give_to(self.home, self._account)
         if not may_reach(self.binaries.program("postgres"), self._account):
             self.binaries = copy_binaries(self.binaries, self.home)
@@ -149,6 +153,37 @@ host all all 127.0.0.1/32 trust
 def database_name(dsn: str) -> str:
     """Name of the database in a DSN that `Server.dsn` made."""
     return dsn.rpartition("/")[2].partition("?")[0]
+
+
+def _remove_abandoned() -> None:
+    """Stop and delete the servers of test processes that were killed."""
+    for owner in Path(tempfile.gettempdir()).glob("holdfast-pg*/owner"):
+        if _is_alive(_number(owner)):
+            continue
+        server = _number(owner.parent / "data" / "postmaster.pid")
+        with contextlib.suppress(OSError):
+            if f"{owner.parent}/data".encode() in Path("/proc", str(server), "cmdline").read_bytes():
+                os.kill(server, signal.SIGQUIT)
+        shutil.rmtree(owner.parent, ignore_errors=True)
+
+
+def _number(file: Path) -> int:
+    """Return the number in the first line; 0 when there is none (yet)."""
+    try:
+        return int(file.read_text().partition("\n")[0])
+    except (OSError, ValueError):
+        return 0
+
+
+def _is_alive(pid: int) -> bool:
+    # 0: a process that has only begun to write its own.
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _free_port() -> int:

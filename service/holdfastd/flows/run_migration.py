@@ -63,7 +63,7 @@ async def _run(services: Services, context: JobContext, action: str, state: Plan
     except HoldfastError as error:
         await log_failure(services, caller, action, error, database=record.name, subject=job.id)
         raise
-    async with services.store.transaction() as connection:
+    async with context.transaction() as connection:
         await plans.set_state(connection, plan.id, state)
         rows = str(sum(result.backed_up_rows for result in results))
         await audit_log.append(

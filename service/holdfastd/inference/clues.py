@@ -141,8 +141,8 @@ def _to_people(case: Case, naming: Naming, people: People) -> Iterator[Clue]:
         return
     rule = "by" if by else "agent" if stem[-1] in AGENT_WORDS else "agent_like"
     for entity in people.entities:
-        seen = people.traits[entity.table.name]
-        yield entity, None, frozenset({rule, *seen, *(f"{rule}_{trait}" for trait in seen)})
+        rank = people.rank(entity)
+        yield entity, None, frozenset({rule, rank, f"{rule}_{rank}"})
     if set(stem) & KINSHIP_WORDS and case.entity.words[-1] in PERSON_LIKE:
         yield case.entity, None, frozenset({"kinship"})
 

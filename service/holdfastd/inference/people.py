@@ -16,19 +16,17 @@ from holdfastd.names import TableName
 _MOST = 4  # tables looked at for a column that names somebody
 _FEWEST_SIGNS = 2
 _FAME = 12  # columns named after a table beyond which more say nothing new
-_CLEAR_LEAD = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Tables of people, and what is seen of each."""
+    """Tables of people, the likeliest users table first."""
 
     entities: tuple[Entity, ...]
-    traits: Mapping[TableName, frozenset[str]]
 
-    def includes(self, name: TableName) -> bool:
-        """Tell whether a table holds people."""
-        return name in self.traits
+    def rank(self, entity: Entity) -> str:
+        """Return the place of a table as a trait."""
+        return f"people_{self.entities.index(entity)}"
 
 
 def find_people(naming: Naming) -> People:
@@ -42,9 +40,7 @@ def find_people(naming: Naming) -> People:
     }
     roots = _with_roots(naming, scores)
     ranked = sorted(roots, key=lambda name: (-roots[name], str(name)))[:_MOST]
-    clear = len(ranked) == 1 or (len(ranked) > 1 and roots[ranked[0]] - roots[ranked[1]] >= _CLEAR_LEAD)
-    traits = {name: frozenset({f"people_{rank}"} | ({"people_clear"} if clear and not rank else set())) for rank, name in enumerate(ranked)}
-    return People(entities=tuple(naming.entities[name] for name in ranked), traits=traits)
+    return People(entities=tuple(naming.entities[name] for name in ranked))
 
 
 def _with_roots(naming: Naming, scores: Mapping[TableName, float]) -> dict[TableName, float]:
