@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from holdfastd.catalog.model import Catalog, OnDelete
+from holdfastd.catalog.model import Catalog, OnDelete, Operator
+from holdfastd.evidence.model import Closure, Edge
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
-from holdfastd.inference.model import Relationship
-from holdfastd.names import TableName
-from holdfastd.plan.decide import Closure
-from holdfastd.plan.edges import Edge
+from holdfastd.names import ColumnSet, TableName
 
 #: Rows beyond which the closure is not followed.
 MOST_ROWS = 1_000_000
@@ -40,10 +38,17 @@ class _Walk:
         return sum(map(len, (*self.deleted.values(), *self.nulled.values()))) > MOST_ROWS
 
 
-async def measure_closure(connection: asyncpg.Connection, catalog: Catalog, relationship: Relationship, edges: Sequence[Edge]) -> Closure:
+async def measure_closure(
+    connection: asyncpg.Connection,
+    catalog: Catalog,
+    referencing: ColumnSet,
+    referenced: ColumnSet,
+    operators: tuple[Operator, ...],
+    edges: Sequence[Edge],
+) -> Closure:
     """Return the rows that deleting the orphan rows of a relationship would delete or change, and what forbids it."""
-    table = relationship.referencing.table
-    condition = orphan_condition(catalog, relationship.referencing, relationship.referenced, relationship.operators)
+    table = referencing.table
+    condition = orphan_condition(catalog, referencing, referenced, operators)
     query = f"SELECT referencing.ctid::text AS address FROM {from_only(catalog.tables[table])} AS referencing WHERE {condition}"
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         level = {row["address"] for row in await connection.fetch(f"{query} LIMIT {MOST_ROWS + 1}")}

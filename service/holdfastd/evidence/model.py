@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from holdfastd.catalog.model import OnDelete, Operator
+from holdfastd.names import ColumnSet, TableName
+
 
 class Exactness(StrEnum):
     """How a number was obtained."""
@@ -32,3 +35,24 @@ class RowCount:
 
 #: Orphan rows by relationship id.
 OrphanCounts = Mapping[str, RowCount]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A key as it will be enforced when orphan rows are cleaned up."""
+
+    referencing: ColumnSet
+    referenced: ColumnSet
+    on_delete: OnDelete
+    operators: tuple[Operator, ...]
+    #: Columns that SET NULL changes.
+    nulled: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """What cleaning up the orphan rows of one relationship would take or change."""
+
+    rows: Mapping[TableName, int]
+    #: Why deleting cannot work; empty when it can.
+    blocked: str = ""

@@ -10,6 +10,7 @@ from holdfastd.catalog.operators import resolve_operators
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import Conflict, HoldfastError, InvalidField, Reason, Refused
 from holdfastd.evidence.closure import measure_closure
+from holdfastd.evidence.model import Closure
 from holdfastd.evidence.referenced import has_row
 from holdfastd.flows.audits import succeeded
 from holdfastd.flows.context import Caller, Services
@@ -17,7 +18,7 @@ from holdfastd.flows.deeds import answered, deed, log_failure, once
 from holdfastd.flows.targets import reading
 from holdfastd.inference.model import Relationship
 from holdfastd.plan.build import build_plan
-from holdfastd.plan.decide import Closure, decide, settle
+from holdfastd.plan.decide import decide, settle
 from holdfastd.plan.edges import enforced_edges
 from holdfastd.plan.model import Decision, OrphanAction, Override, Plan, PlanState, ScriptKind
 from holdfastd.plan.script import render_script
@@ -108,7 +109,10 @@ async def _measure(
         if not decision.included or not decision.orphan_rows:
             continue
         if decision.orphan_action is OrphanAction.DELETE:
-            closures[decision.relationship_id] = await measure_closure(connection, catalog, by_id[decision.relationship_id], edges)
+            operators = by_id[decision.relationship_id].operators
+            closures[decision.relationship_id] = await measure_closure(
+                connection, catalog, decision.referencing, decision.referenced, operators, edges
+            )
         elif decision.orphan_action is not OrphanAction.LEAVE:
             closures[decision.relationship_id] = Closure(rows={decision.referencing.table: decision.orphan_rows})
     return closures

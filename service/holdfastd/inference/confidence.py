@@ -35,7 +35,7 @@ _MANNERS = (
 )
 _WEIGHED = frozenset(
     {"same_table", "not_primary", "not_unique", "other_schema", "same_module", "satellite", "called_like_key", "role_is_prefix", "suffix_names_key"}
-    | {"fit_same", "fit_family", "fit_mismatch", "people_0", "initials", "by", "agent", "exact", "module", "role_1", "role_2", "role_3"}
+    | {"fit_same", "fit_family", "fit_mismatch", "people_0", "people_sure", "initials", "by", "agent", "exact", "module", "role_1", "role_2", "role_3"}
     | {"voted_all", "voted_most", "voted_some", "voted_few", "voted_none", "abbreviation", "head", "tail_1", "tail_2", "extends_1", "extends_2"}
 )
 

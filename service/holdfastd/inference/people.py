@@ -15,6 +15,7 @@ from holdfastd.names import TableName
 
 _MOST = 4  # tables looked at for a column that names somebody
 _FEWEST_SIGNS = 2
+_ACCOUNT_SIGNS = {"email", "password"}
 _FAME = 12  # columns named after a table beyond which more say nothing new
 
 
@@ -25,8 +26,9 @@ class People:
     entities: tuple[Entity, ...]
 
     def rank(self, entity: Entity) -> str:
-        """Return the place of a table as a trait."""
-        return f"people_{self.entities.index(entity)}"
+        """Return the place of a table as a trait; the first one is `sure` when people can be written to or log in there."""
+        place = self.entities.index(entity)
+        return "people_sure" if place == 0 and _signs(entity) & _ACCOUNT_SIGNS else f"people_{place}"
 
 
 def find_people(naming: Naming) -> People:

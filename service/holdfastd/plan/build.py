@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from holdfastd.catalog.model import Catalog
 from holdfastd.errors import Reason, Refused
+from holdfastd.evidence.model import Closure, Edge
 from holdfastd.inference.model import Relationship
 from holdfastd.names import TableName
-from holdfastd.plan.decide import Closure
-from holdfastd.plan.edges import Edge, enforced_edges
+from holdfastd.plan.edges import enforced_edges
 from holdfastd.plan.facts import fingerprint, read_facts
 from holdfastd.plan.model import Decision, Hazard, HazardKind, OrphanAction, Plan, Step
 from holdfastd.plan.recipe import build_recipe

@@ -5,25 +5,16 @@ rows once it is known what deleting them would take along.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from holdfastd.catalog.model import Catalog, ForeignKey, Match, OnDelete, TableKind
 from holdfastd.errors import NotFound, Reason, Refused
+from holdfastd.evidence.model import Closure
 from holdfastd.inference.model import Relationship, Tier
-from holdfastd.names import TableName
 from holdfastd.plan.model import Decision, OrphanAction, Override
 from holdfastd.plan.naming import Names
 
 _ACTION_BY_ON_DELETE = {OnDelete.CASCADE: OrphanAction.DELETE, OnDelete.SET_NULL: OrphanAction.SET_NULL}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closure:
-    """What cleaning up the orphan rows of one relationship would take or change."""
-
-    rows: Mapping[TableName, int]
-    #: Why deleting cannot work; empty when it can.
-    blocked: str = ""
 
 
 def decide(catalog: Catalog, relationships: Sequence[Relationship], overrides: Sequence[Override]) -> tuple[Decision, ...]:

@@ -1,24 +1,12 @@
 """The foreign keys that a deletion follows: declared ones and those that the plan adds before it cleans up. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from holdfastd.catalog.model import Catalog, OnDelete, Operator
+from holdfastd.catalog.model import Catalog, OnDelete
+from holdfastd.evidence.model import Edge
 from holdfastd.inference.model import Relationship
-from holdfastd.names import ColumnSet, TableName
+from holdfastd.names import TableName
 from holdfastd.plan.model import Decision
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """A key as it will be enforced when orphan rows are cleaned up."""
-
-    referencing: ColumnSet
-    referenced: ColumnSet
-    on_delete: OnDelete
-    operators: tuple[Operator, ...]
-    #: Columns that SET NULL changes.
-    nulled: tuple[str, ...]
 
 
 def enforced_edges(catalog: Catalog, relationships: Sequence[Relationship], decisions: Sequence[Decision]) -> tuple[Edge, ...]:

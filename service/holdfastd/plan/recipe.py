@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfastd.catalog.model import Catalog, OnDelete
+from holdfastd.evidence.model import Edge
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
 from holdfastd.inference.model import Relationship
 from holdfastd.names import TableName, identifier, literal
-from holdfastd.plan.edges import Edge, reachable
+from holdfastd.plan.edges import reachable
 from holdfastd.plan.model import CleanUpRecipe, Decision, Expansion, OrphanAction
 from holdfastd.plan.restore import Saved, restore_checks, restore_sql
 

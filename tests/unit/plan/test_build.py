@@ -4,9 +4,10 @@ import pytest
 
 from holdfastd.catalog.model import OnDelete
 from holdfastd.errors import Reason, Refused
+from holdfastd.evidence.model import Closure
 from holdfastd.names import TableName
 from holdfastd.plan.build import build_plan, names_made, tables_of
-from holdfastd.plan.decide import Closure, decide, settle
+from holdfastd.plan.decide import decide, settle
 from holdfastd.plan.facts import drift, read_facts
 from holdfastd.plan.model import HazardKind, LockLevel, LockPolicy, StepKind
 from support.builders import a_catalog, a_table

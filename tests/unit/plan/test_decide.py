@@ -6,10 +6,10 @@ import pytest
 
 from holdfastd.catalog.model import OnDelete
 from holdfastd.errors import NotFound, Reason, Refused
-from holdfastd.evidence.model import Exactness
+from holdfastd.evidence.model import Closure, Exactness
 from holdfastd.inference.model import Tier
 from holdfastd.names import TableName
-from holdfastd.plan.decide import Closure, decide, settle
+from holdfastd.plan.decide import decide, settle
 from holdfastd.plan.model import OrphanAction, Override
 from support.builders import a_catalog, a_table
 from unit.plan.conftest import a_relationship
