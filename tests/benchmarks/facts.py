@@ -47,7 +47,13 @@ def _table(number: int, table: Facts) -> Table:
 
 def _indexes(table: Facts, columns: dict[str, Column]) -> list[Index]:
     made = [
-        an_index(*key["columns"], name=key["name"], types=[columns[name].type for name in key["columns"]], unique=True, primary=key["kind"] == "p")
+        an_index(
+            *key["columns"],
+            name=key["name"],
+            types=[columns[name].type for name in key["columns"]],
+            unique=True,
+            primary=key["kind"] == "p",
+        )
         for key in table["keys"]
     ]
     for index in table["indexes"]:

@@ -21,6 +21,7 @@ from benchmarks.facts import build_catalog, read_facts  # noqa: E402
 from holdfastd.catalog.model import Catalog  # noqa: E402
 from holdfastd.inference.candidates import infer_candidates  # noqa: E402
 from holdfastd.inference.on_delete import advise  # noqa: E402
+from holdfastd.inference.ownership import Relations  # noqa: E402
 from holdfastd.inference.relationships import PLANNED_FROM  # noqa: E402
 from holdfastd.names import ColumnSet  # noqa: E402
 
@@ -37,7 +38,7 @@ def main() -> int:
     if not (SHARED / "corpus").is_dir():
         print(f"skipped: no corpus at {SHARED / 'corpus'}")
         return 0
-    tool = _corpus_tool()
+    tool = corpus_tool()
     with tempfile.TemporaryDirectory() as folder:
         for path in sorted((SHARED / "corpus").glob("[!_]*.json")):
             (Path(folder) / path.name).write_text(json.dumps(predict(build_catalog(read_facts(path)))), encoding="utf-8")
@@ -56,7 +57,7 @@ def main() -> int:
 def predict(catalog: Catalog) -> list[dict[str, object]]:
     """Return the candidates of a catalog in the corpus tool's shape."""
     candidates = infer_candidates(catalog)
-    believed = [(candidate.referencing, candidate.referenced) for candidate in candidates]
+    believed = Relations.of([(candidate.referencing, candidate.referenced) for candidate in candidates])
     return [
         {
             "referencing": _columns(candidate.referencing),
@@ -68,11 +69,24 @@ def predict(catalog: Catalog) -> list[dict[str, object]]:
     ]
 
 
+def truth_of_data(path: Path) -> dict[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]]:
+    """Return the true keys of a data folder."""
+    keys = json.loads((path / "truth.json").read_text(encoding="utf-8"))
+    return {
+        (f"{key['child_schema']}.{key['child_table']}", tuple(key["child_columns"])): (
+            f"{key['parent_schema']}.{key['parent_table']}",
+            tuple(key["parent_columns"]),
+        )
+        for key in keys
+    }
+
+
 def _columns(columns: ColumnSet) -> dict[str, object]:
     return {"schema": columns.table.schema, "table": columns.table.name, "columns": list(columns.columns)}
 
 
-def _corpus_tool() -> ModuleType:
+def corpus_tool() -> ModuleType:
+    """Return the corpus tool as a module; it lives outside the repository."""
     spec = importlib.util.spec_from_file_location("corpus", SHARED / "tools" / "corpus.py")
     assert spec is not None
     assert spec.loader is not None

@@ -159,7 +159,12 @@ def a_table(
 
 
 def a_foreign_key(
-    referencing: ColumnSet, referenced: ColumnSet, on_delete: OnDelete = OnDelete.NO_ACTION, *, validated: bool = True, enforced: bool = True
+    referencing: ColumnSet,
+    referenced: ColumnSet,
+    on_delete: OnDelete = OnDelete.NO_ACTION,
+    *,
+    validated: bool = True,
+    enforced: bool = True,
 ) -> ForeignKey:
     """Return a declared foreign key on integers."""
     equal = Operator(schema="pg_catalog", name="=", left=("pg_catalog", "int4"), right=("pg_catalog", "int4"))
@@ -211,6 +216,7 @@ def _type_facts(tables: Iterable[Table]) -> TypeFacts:
     for family, members in _CROSS_TYPE_FAMILIES.items():
         pairs |= {(family, left, right) for left in members for right in members}
     equality = {
-        (family, left, right): Operator(schema="pg_catalog", name="=", left=names[left], right=names[right]) for family, left, right in pairs
+        (family, left, right): Operator(schema="pg_catalog", name="=", left=names[left], right=names[right])
+        for family, left, right in pairs
     }
     return TypeFacts(equality=equality, implicit_casts=_IMPLICIT_CASTS, names=names)

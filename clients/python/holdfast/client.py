@@ -36,7 +36,7 @@ class Holdfast(Calls):
         *,
         principal: str = "",
         credentials: grpc.ChannelCredentials | None = None,
-        timeout: float = 60.0,
+        timeout: float = 300.0,
         patience: Patience | None = None,
     ) -> None:
         """Take the address, who is calling, TLS credentials, the deadline of a call in seconds, and patience for reconnecting."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from holdfastd.catalog.model import Catalog, OnDelete, Operator
+from holdfastd.catalog.model import Catalog, ForeignKey, OnDelete, Operator, TableKind
 from holdfastd.evidence.model import Closure, Edge
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
 from holdfastd.names import ColumnSet, TableName
@@ -45,8 +45,13 @@ async def measure_closure(
     referenced: ColumnSet,
     operators: tuple[Operator, ...],
     edges: Sequence[Edge],
+    *,
+    staying: Sequence[ForeignKey],
 ) -> Closure:
-    """Return the rows that deleting the orphan rows of a relationship would delete or change, and what forbids it."""
+    """Return the rows that deleting the orphan rows of a relationship would delete or change, and what forbids it.
+
+    `staying`: the keys that are there when rows come back.
+    """
     table = referencing.table
     condition = orphan_condition(catalog, referencing, referenced, operators)
     query = f"SELECT referencing.ctid::text AS address FROM {from_only(catalog.tables[table])} AS referencing WHERE {condition}"
@@ -56,9 +61,32 @@ async def measure_closure(
         await _follow(walk, [(table, level)])
         if not walk.blocked:
             await _find_protected(walk)
+        if not walk.blocked:
+            await _find_lost(walk, staying)
     if walk.is_full():
         walk.blocked = f"deleting would take more than {MOST_ROWS} rows along"
     return walk.closure()
+
+
+async def measure_change(
+    connection: asyncpg.Connection,
+    catalog: Catalog,
+    referencing: ColumnSet,
+    referenced: ColumnSet,
+    operators: tuple[Operator, ...],
+    *,
+    staying: Sequence[ForeignKey],
+    rows: int,
+) -> Closure:
+    """Return the rows that changing the orphan rows of a relationship would change, and what forbids it."""
+    table = referencing.table
+    condition = orphan_condition(catalog, referencing, referenced, operators)
+    for key in staying:
+        if key.referencing.table == table and set(key.referencing.columns).intersection(referencing.columns):
+            lost = await connection.fetchval(f"{_count_lost(catalog, key)} AND {condition}")
+            if lost:
+                return Closure(rows={table: rows}, blocked=_lost(key, lost))
+    return Closure(rows={table: rows})
 
 
 async def _follow(walk: _Walk, levels: list[tuple[TableName, set[str]]]) -> None:
@@ -66,6 +94,11 @@ async def _follow(walk: _Walk, levels: list[tuple[TableName, set[str]]]) -> None
     for table, addresses in levels:
         for edge in walk.edges:
             if edge.referenced.table != table or not addresses or walk.is_full():
+                continue
+            if walk.catalog.tables[edge.referencing.table].kind is not TableKind.TABLE:
+                # Addresses do not tell the rows of one partition from another's.
+                if await _dependents(walk, edge, addresses):
+                    walk.blocked = f"rows of {edge.referencing.table}, which is partitioned, depend on them"
                 continue
             if edge.on_delete is OnDelete.CASCADE:
                 known = walk.deleted.setdefault(edge.referencing.table, set())
@@ -91,6 +124,29 @@ async def _find_protected(walk: _Walk) -> None:
         if dependents:
             walk.blocked = f"{len(dependents)} rows of {edge.referencing.table} reference them, ON DELETE {edge.on_delete}"
             return
+
+
+async def _find_lost(walk: _Walk, staying: Sequence[ForeignKey]) -> None:
+    """Look for rows that are orphan rows of a key that stays: once gone, that key would not let them come back."""
+    for key in staying:
+        table = key.referencing.table
+        addresses = walk.deleted.get(table, set()) | walk.nulled.get(table, set())
+        if not addresses:
+            continue
+        query = f"{_count_lost(walk.catalog, key)} AND referencing.ctid = ANY ($1::text[]::tid[])"
+        lost = await walk.connection.fetchval(query, list(addresses))
+        if lost:
+            walk.blocked = _lost(key, lost)
+            return
+
+
+def _count_lost(catalog: Catalog, key: ForeignKey) -> str:
+    condition = orphan_condition(catalog, key.referencing, key.referenced, key.operators)
+    return f"SELECT pg_catalog.count(*) FROM {from_only(catalog.tables[key.referencing.table])} AS referencing WHERE {condition}"
+
+
+def _lost(key: ForeignKey, rows: int) -> str:
+    return f"{rows} of the rows are orphan rows of {key.name} on {key.referencing.table}, too, which stays and would not let them come back"
 
 
 async def _dependents(walk: _Walk, edge: Edge, addresses: set[str]) -> set[str]:

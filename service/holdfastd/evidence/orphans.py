@@ -12,9 +12,13 @@ import asyncpg
 
 from holdfastd.catalog.model import Catalog, Operator, TableKind
 from holdfastd.errors import InvalidField, Reason, Refused
+from holdfastd.evidence.counting.choose import Choice, choose
+from holdfastd.evidence.counting.hash_join import count_by_hash
+from holdfastd.evidence.counting.model import Strategy, Subject
+from holdfastd.evidence.counting.run import Terms, run_count
 from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.evidence.privileges import explain_missing_privilege, find_missing_privilege
-from holdfastd.evidence.statements import count_orphans_sql, sample_orphans_sql
+from holdfastd.evidence.statements import sample_orphans_sql
 from holdfastd.inference.model import Relationship
 from holdfastd.names import ColumnSet, TableName
 from holdfastd.target.errors import FAILURES, is_connection_lost, sqlstate, translate
@@ -55,18 +59,35 @@ async def count_orphans(
     timeout_seconds: float,
 ) -> RowCount:
     """Count the orphan rows of a relationship, exactly or not at all. Unavailable when the connection is lost."""
-    obstacle = _obstacle(catalog, referencing, referenced, operators)
+    subject = Subject(catalog=catalog, referencing=referencing, referenced=referenced, operators=operators)
+    obstacle = find_obstacle(subject)
     if obstacle:
-        return _not_counted(obstacle)
-    sql = count_orphans_sql(catalog, referencing, referenced, operators)
+        return not_counted(obstacle)
+    return (await count_choice(connection, Choice(subjects=(subject,), count=choose(subject)), Terms(timeout_seconds=timeout_seconds)))[0]
+
+
+async def count_choice(connection: asyncpg.Connection, choice: Choice, terms: Terms) -> tuple[RowCount, ...]:
+    """Count the subjects of a choice, in its way; one by one in the plain way when that one fails. Unavailable as above."""
+    table = choice.subjects[0].referencing.table
+    is_last_way = choice.count.strategy is Strategy.HASH
     try:
-        rows = await _read(connection, sql, timeout_seconds=timeout_seconds)
+        values = await run_count(connection, table, choice.count, terms)
     except FAILURES as error:
         if is_connection_lost(error):
             raise translate(error, role=session_role(connection)) from error
-        reason = await _reason(connection, error, (referencing.table, referenced.table), timeout_seconds)
-        return _not_counted(reason)
-    return RowCount(value=rows[0][0], exactness=Exactness.EXACT, as_of=datetime.now(UTC))
+        if is_last_way or sqlstate(error) == _STOPPED:
+            tables = tuple(columns.table for subject in choice.subjects for columns in (subject.referencing, subject.referenced))
+            reason = await _reason(connection, error, tables, terms.timeout_seconds)
+            return (not_counted(reason),) * len(choice.subjects)
+        values = (None,) * len(choice.subjects)
+    return tuple([await _known_or_plain(connection, subject, value, terms) for subject, value in zip(choice.subjects, values, strict=True)])
+
+
+async def _known_or_plain(connection: asyncpg.Connection, subject: Subject, value: int | None, terms: Terms) -> RowCount:
+    """Return the number as a count, or count again in the plain way where there is none."""
+    if value is not None:
+        return RowCount(value=value, exactness=Exactness.EXACT, as_of=datetime.now(UTC))
+    return (await count_choice(connection, Choice(subjects=(subject,), count=count_by_hash(subject)), terms))[0]
 
 
 async def sample_orphans(
@@ -74,7 +95,9 @@ async def sample_orphans(
 ) -> OrphanSamples:
     """Read some orphan rows: primary key and referencing columns, then the columns asked for."""
     referencing, referenced = relationship.referencing, relationship.referenced
-    obstacle = relationship.obstacle or _obstacle(catalog, referencing, referenced, relationship.operators)
+    obstacle = relationship.obstacle or find_obstacle(
+        Subject(catalog=catalog, referencing=referencing, referenced=referenced, operators=relationship.operators)
+    )
     if obstacle:
         raise InvalidField("relationship_id", f"The rows of {relationship.id} cannot be compared: {obstacle.removesuffix('.')}.")
     table = catalog.tables[referencing.table]
@@ -99,17 +122,17 @@ async def _read(connection: asyncpg.Connection, sql: str, *parameters: object, t
         return rows
 
 
-def _obstacle(catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet, operators: tuple[Operator, ...]) -> str:
+def find_obstacle(subject: Subject) -> str:
     """Return why the rows cannot be compared at all; empty when they can."""
-    for columns in (referencing, referenced):
-        if catalog.tables[columns.table].kind is TableKind.FOREIGN:
-            return f"{columns.table} is a foreign table, whose rows are in another database"
-    if not operators:
-        return f"no operator compares {referencing} with {referenced} as a foreign key would"
+    for table in (subject.referencing_table, subject.referenced_table):
+        if table.kind is TableKind.FOREIGN:
+            return f"{table.name} is a foreign table, whose rows are in another database"
+    if not subject.operators:
+        return f"no operator compares {subject.referencing} with {subject.referenced} as a foreign key would"
     return ""
 
 
-async def _reason(connection: asyncpg.Connection, error: Exception, tables: tuple[TableName, TableName], timeout_seconds: float) -> str:
+async def _reason(connection: asyncpg.Connection, error: Exception, tables: tuple[TableName, ...], timeout_seconds: float) -> str:
     """Return why a count failed."""
     state = sqlstate(error)
     if state == _PRIVILEGE:
@@ -130,5 +153,6 @@ async def _sampling_error(connection: asyncpg.Connection, error: Exception, tabl
     return Refused(f"The rows cannot be read: {missing.reason}.", reason=Reason.MISSING_PRIVILEGE, facts={"grant": missing.cure})
 
 
-def _not_counted(reason: str) -> RowCount:
+def not_counted(reason: str) -> RowCount:
+    """Return the count of rows that were not counted, with its reason."""
     return RowCount(value=0, exactness=Exactness.NOT_COUNTED, as_of=datetime.now(UTC), reason=reason)

@@ -124,6 +124,8 @@ class CleanUp:
             await work.execute(ledger.QUERIES["drop_batch"], batch)
         else:
             await self._change(batch, saved)
+            for statement in recipe.left:
+                await work.execute(statement, batch)
             await work.execute(ledger.QUERIES["close_batch"], batch, saved.total)
             await reach("CLEAN_UP.before_commit")
         return found, saved.total

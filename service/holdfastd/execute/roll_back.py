@@ -3,59 +3,22 @@
 Keys go before rows come back, because an enforced key would reject them; indexes go last. What was never begun is not undone.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import asyncpg
 
+from holdfastd.catalog.model import Catalog
 from holdfastd.errors import Reason, Refused
 from holdfastd.execute import ledger
 from holdfastd.execute.failpoints import reach
 from holdfastd.execute.ledger import SavedBatch
+from holdfastd.execute.obstacles import is_key, obstacles, refuse
 from holdfastd.execute.reporter import Reporter
 from holdfastd.execute.session import TargetSession
 from holdfastd.execute.statement import run_locked
 from holdfastd.execute.verify import verify
 from holdfastd.jobs.model import EventKind, Happening, Progress, Verification
 from holdfastd.plan.model import LockPolicy, Plan, Statement, Step, StepKind
-
-_SHOWN = 20
-_KEY_STEPS = (StepKind.ADD_FOREIGN_KEY, StepKind.VALIDATE_FOREIGN_KEY)
-
-
-async def obstacles(connection: asyncpg.Connection, plan_id: str, plan: Plan) -> tuple[str, ...]:
-    """Return why a rollback could not be exact, with the keys of the rows concerned; empty when it can."""
-    if not await ledger.exists(connection):
-        return ("schema holdfast is gone, and the backup with it",)
-    found = [
-        f"backup batch {row['id']} holds {row['present']} of {row['row_count']} rows"
-        for row in await connection.fetch(ledger.QUERIES["damaged_batches"], plan_id)
-    ]
-    if found:
-        return tuple(found)
-    saved_steps = {batch.step for batch in await ledger.batches_to_restore(connection, plan_id)}
-    for step in plan.steps:
-        if step.recipe is not None and step.number in saved_steps:
-            found += await _ask(connection, plan_id, step.recipe.restore_checks)
-    return tuple(found)
-
-
-async def _ask(connection: asyncpg.Connection, plan_id: str, checks: Iterable[str]) -> list[str]:
-    """Ask until one question names an obstacle: later ones may stumble over it (a column of another type)."""
-    for check in checks:
-        rows = await connection.fetch(check, plan_id)
-        if rows:
-            return [row[0] for row in rows]
-    return []
-
-
-def refuse(found: tuple[str, ...]) -> Refused:
-    """Return the refusal that names the obstacles."""
-    details = "; ".join(found[:_SHOWN])
-    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    message = f"The rollback could not be exact, so nothing was touched: {details}{more}."
-    return Refused(message, reason=Reason.ROLLBACK_NOT_EXACT, facts={"details": details + more})
-
 
 @dataclass(slots=True, kw_only=True)
 class Rollback:
@@ -65,38 +28,52 @@ class Rollback:
     reporter: Reporter
     plan_id: str
     plan: Plan
+    #: As it is now.
+    catalog: Catalog
     done: int = 0
     total: int = 0
 
     async def run(self) -> tuple[Verification, ...]:
         """Undo all that was begun; return the state of every relationship. Refused ROLLBACK_NOT_EXACT before anything is touched."""
-        found = await obstacles(self.session.work, self.plan_id, self.plan)
+        found = await obstacles(self.session.work, self.catalog, self.plan_id, self.plan)
         if found:
             raise refuse(found)
         await self.session.work.execute(ledger.QUERIES["write_fence"], self.session.job.id, self.session.job.epoch)
+        batches = await ledger.batches_to_restore(self.session.work, self.plan_id)
+        if batches:
+            await self._begin_revalidated()
         begun = await ledger.begun_steps(self.session.work, self.plan_id)
         steps = [step for step in reversed(self.plan.steps) if step.number in begun]
-        keys = [step for step in steps if step.kind in _KEY_STEPS and step.undo]
+        keys = [step for step in steps if is_key(step)]
         indexes = [step for step in steps if step.kind is StepKind.CREATE_INDEX]
-        batches = await ledger.batches_to_restore(self.session.work, self.plan_id)
         self.total = len(keys) + len(batches) + len(indexes)
         for step in keys:
             await self._undo(step, step.undo[:1], finished=len(step.undo) == 1)
         for batch in batches:
             await self._restore(batch)
-        for step in [*keys, *indexes]:
-            late = step.undo[1:] if step.kind in _KEY_STEPS else step.undo
-            if late:
-                await self._undo(step, late, finished=True)
+        for step in keys:
+            if step.undo[1:]:
+                await self._undo(step, step.undo[1:], finished=True, adds=True)
+        for step in indexes:
+            await self._undo(step, step.undo, finished=True)
         return await verify(self.session.work, self.plan_id, self.plan, self.plan.steps[-1])
 
-    async def _undo(self, step: Step, statements: tuple[Statement, ...], *, finished: bool) -> None:
+    async def _begin_revalidated(self) -> None:
+        """Note that keys which were there before are about to be dropped, though they were not validated yet: they would reject rows."""
+        begun = await ledger.begun_steps(self.session.work, self.plan_id)
+        for step in self.plan.steps:
+            if is_key(step) and step.kind is StepKind.VALIDATE_FOREIGN_KEY and step.number not in begun:
+                await ledger.write(self.session, self.plan_id, step.number, "INTENT")
+
+    async def _undo(self, step: Step, statements: tuple[Statement, ...], *, finished: bool, adds: bool = False) -> None:
+        """Undo a step, or half of it, unless what has its name is not what it made; `adds`: unless it is there already."""
         title = f"Undo: {step.title}"
         await self._tell(EventKind.STEP_STARTED, title, step)
         first = statements[0]
 
         async def work() -> None:
-            for statement in statements:
+            is_ours = await self.session.work.fetchval(step.undo_when)
+            for statement in statements if is_ours is not adds else ():
                 await self.session.work.execute(statement.sql)
             if finished and first.transactional:
                 await ledger.write(self.session, self.plan_id, step.number, "UNDONE")
@@ -128,11 +105,22 @@ class Rollback:
         work = self.session.work
         await ledger.hold_fence(self.session)
         saved = await ledger.saved_rows(work, batch.id)
-        rows: int = await work.fetchval(step.recipe.restore, batch.id)
-        # A row whose values were changed and which the application deleted since stays deleted: that is the application's change.
-        if not saved.deletes <= rows <= saved.total:
-            message = f"{step.title}: {rows} of {saved.total} rows came back; a trigger or rule interferes. The batch was undone."
+        triggers = await work.fetch(step.recipe.triggers)
+        for trigger in triggers:
+            await work.execute(trigger["turn_off"])
+        restored = await work.fetchrow(step.recipe.restore, batch.id)
+        rows: int = restored["rows"]
+        if restored["wrong"]:
+            message = (
+                f"{step.title}: {restored['wrong']} of {saved.total} rows would not come back as they were; a rule, or a generated column"
+                " with another expression, interferes. The batch was undone. Remove it, then roll back again."
+            )
             raise Refused(message, reason=Reason.STEP_FAILED)
+        if triggers:
+            # A table cannot be altered while its deferred checks are pending; they would come at the end anyway.
+            await work.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for trigger in triggers:
+            await work.execute(trigger["turn_on"])
         entry = await ledger.write(self.session, self.plan_id, step.number, "RESTORED", rows)
         await work.execute(ledger.QUERIES["mark_restored"], batch.id, entry)
         await reach("RESTORE.before_commit")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import HoldfastError, Reason, Refused
-from holdfastd.execute.roll_back import obstacles, refuse
+from holdfastd.execute.obstacles import obstacles, refuse
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import answered, deed, log_failure, once
 from holdfastd.flows.targets import reading
@@ -133,7 +133,7 @@ def _refuse_unfinished(application: Job) -> None:
 async def _refuse_inexact(services: Services, record: DatabaseRecord, plan: PlanRecord) -> None:
     async with reading(services, record, "preflight") as connection:
         refuse_failed([item for item in await check(connection, None) if item.id in _REASONS])
-        found = await obstacles(connection, plan.id, plan.plan)
+        found = await obstacles(connection, await read_catalog(connection), plan.id, plan.plan)
         if found:
             raise refuse(found)
 

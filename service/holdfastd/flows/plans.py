@@ -9,7 +9,7 @@ from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.operators import resolve_operators
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import Conflict, HoldfastError, InvalidField, Reason, Refused
-from holdfastd.evidence.closure import measure_closure
+from holdfastd.evidence.closure import measure_change, measure_closure
 from holdfastd.evidence.model import Closure
 from holdfastd.evidence.referenced import has_row
 from holdfastd.flows.audits import succeeded
@@ -19,7 +19,7 @@ from holdfastd.flows.targets import reading
 from holdfastd.inference.model import Relationship
 from holdfastd.plan.build import build_plan
 from holdfastd.plan.decide import decide, settle
-from holdfastd.plan.edges import enforced_edges
+from holdfastd.plan.edges import enforced_edges, staying_keys
 from holdfastd.plan.model import Decision, OrphanAction, Override, Plan, PlanState, ScriptKind
 from holdfastd.plan.script import render_script
 from holdfastd.store import audits, databases, plans
@@ -60,8 +60,7 @@ async def _build(
         _refuse_stale(catalog, relationships)
         decisions = decide(catalog, relationships, overrides)
         await _check_repoints(connection, catalog, decisions, overrides)
-        closures = await _measure(connection, catalog, relationships, decisions)
-    decisions = settle(decisions, closures, overrides)
+        decisions, closures = await _settle(connection, catalog, relationships, decisions, overrides)
     return await asyncio.to_thread(build_plan, catalog, relationships, decisions, closures)
 
 
@@ -98,23 +97,41 @@ async def _check_repoints(connection: Connection, catalog: Catalog, decisions: S
                 raise InvalidField(path, f"No row of {decision.referenced.table} has that key; name one that exists.")
 
 
+async def _settle(
+    connection: Connection,
+    catalog: Catalog,
+    relationships: Sequence[Relationship],
+    decisions: tuple[Decision, ...],
+    overrides: tuple[Override, ...],
+) -> tuple[tuple[Decision, ...], dict[str, Closure]]:
+    """Return the decisions with what their cleanups take along. A cleanup that is left may stand in the way of others: look again."""
+    while True:
+        closures = await _measure(connection, catalog, relationships, decisions)
+        settled = settle(decisions, closures, overrides)
+        if [decision.orphan_action for decision in settled] == [decision.orphan_action for decision in decisions]:
+            return settled, closures
+        decisions = settled
+
+
 async def _measure(
     connection: Connection, catalog: Catalog, relationships: Sequence[Relationship], decisions: Sequence[Decision]
 ) -> dict[str, Closure]:
     """Return what each cleanup would take along, given all keys that will be enforced by then."""
     edges = enforced_edges(catalog, relationships, decisions)
+    staying = staying_keys(catalog, relationships, decisions)
     by_id = {relationship.id: relationship for relationship in relationships}
     closures = {}
     for decision in decisions:
         if not decision.included or not decision.orphan_rows:
             continue
+        key = (decision.referencing, decision.referenced, by_id[decision.relationship_id].operators)
         if decision.orphan_action is OrphanAction.DELETE:
-            operators = by_id[decision.relationship_id].operators
-            closures[decision.relationship_id] = await measure_closure(
-                connection, catalog, decision.referencing, decision.referenced, operators, edges
-            )
+            closure = await measure_closure(connection, catalog, *key, edges, staying=staying)
         elif decision.orphan_action is not OrphanAction.LEAVE:
-            closures[decision.relationship_id] = Closure(rows={decision.referencing.table: decision.orphan_rows})
+            closure = await measure_change(connection, catalog, *key, staying=staying, rows=decision.orphan_rows)
+        else:
+            continue
+        closures[decision.relationship_id] = closure
     return closures
 
 

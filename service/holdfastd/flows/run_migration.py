@@ -47,7 +47,8 @@ async def run_rollback(services: Services, context: JobContext) -> tuple[Verific
 
     async def work(session: TargetSession, record: DatabaseRecord, plan: PlanRecord) -> tuple[Verification, ...]:
         make_sure(record, await read_identity(session.work))
-        return await Rollback(session=session, reporter=context, plan_id=plan.id, plan=plan.plan).run()
+        catalog = await read_catalog(session.observer)
+        return await Rollback(session=session, reporter=context, plan_id=plan.id, plan=plan.plan, catalog=catalog).run()
 
     return await _run(services, context, "plan.rolled_back", PlanState.ROLLED_BACK, work)
 

@@ -7,7 +7,7 @@ from holdfastd.catalog.model import Catalog
 from holdfastd.inference.composites import find_composites
 from holdfastd.inference.confidence import judge, read_weights
 from holdfastd.inference.consensus import with_convention, with_siblings
-from holdfastd.inference.gather import gather
+from holdfastd.inference.gather import declared, gather
 from holdfastd.inference.implied import lower_implied
 from holdfastd.inference.model import Candidate
 from holdfastd.inference.naming import Naming, learn
@@ -30,7 +30,7 @@ def _of_one_column(catalog: Catalog, naming: Naming) -> tuple[Candidate, ...]:
     """Judge every column twice: alone, then knowing what columns of the same name are believed to be."""
     first_pass, second_pass = read_weights()
     cases = with_convention(gather(catalog, naming, find_people(naming)))
-    believed = with_siblings([judge(case, first_pass) for case in cases], catalog.types)
+    believed = with_siblings([judge(case, first_pass) for case in cases], catalog.types, tuple(declared(naming)))
     judged = (judge(case, second_pass) for case in believed)
     return tuple(
         Candidate(

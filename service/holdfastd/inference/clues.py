@@ -13,7 +13,7 @@ from holdfastd.inference.vocabulary import AGENT_WORDS, BY, KINSHIP_WORDS, PERSO
 
 Clue = tuple[Entity, Key | None, frozenset[str]]
 
-_MANY = 60  # tables ending in the same word: beyond this only those that share words with the referencing table are looked at
+_MANY = 20  # tables ending in the same word: beyond this only those that share words with the referencing table are looked at
 _ROLE_WORDS = 4
 _AGENT_ENDINGS = ("er", "or")
 _SHORTEST_ABBREVIATION = 3
@@ -50,7 +50,9 @@ def _readings(case: Case, naming: Naming, part: Words) -> tuple[Reading, ...]:
     if len(found) <= _MANY:
         return found
     near = set(case.entity.words)
-    return tuple(reading for reading in found if not reading.after and (len(reading.before) <= reading.entity.module or near & set(reading.before)))
+    return tuple(
+        reading for reading in found if not reading.after and (len(reading.before) <= reading.entity.module or near & set(reading.before))
+    )
 
 
 def _manner(case: Case, reading: Reading) -> str:
@@ -70,6 +72,8 @@ def _extra(case: Case, reading: Reading, role: Words) -> Iterator[str]:
     """Words of the column before the table's name that the table's module prefix explains: `auth_user_id` → `auth_user`."""
     if role and reading.before and squash(role).endswith(squash(reading.before)):
         yield "role_is_prefix"
+    if role and (BY in role or role[-1] in AGENT_WORDS):
+        yield "agent_role"
     if role and set(role) & (SELF_WORDS | {"old", "new"}) and reading.entity.table.name == case.entity.table.name:
         yield "self_role"
 
@@ -87,7 +91,11 @@ def _by_context(case: Case, naming: Naming) -> Iterator[Clue]:
                         continue
                     whole = start <= case.entity.module and end == len(name)
                     traits = {"context_whole" if whole else "context_part", f"role_{dropped}"}
-                    yield reading.entity, None, frozenset(traits if len(reading.before) <= reading.entity.module else traits | {"context_tail"})
+                    yield (
+                        reading.entity,
+                        None,
+                        frozenset(traits if len(reading.before) <= reading.entity.module else traits | {"context_tail"}),
+                    )
 
 
 def _by_key_name(case: Case, naming: Naming) -> Iterator[Clue]:
@@ -156,7 +164,11 @@ def _of_its_owner(case: Case, naming: Naming) -> Iterator[Clue]:
     if rule == "unread" and (len(stem) > 1 or stem[-1] in naming.readings):
         return
     for length in range(len(name) - 1, 0, -1):
-        found = [reading for reading in naming.readings.get(squash(name[:length]), ()) if not reading.after and len(reading.before) <= reading.entity.module]
+        found = [
+            reading
+            for reading in naming.readings.get(squash(name[:length]), ())
+            if not reading.after and len(reading.before) <= reading.entity.module
+        ]
         for reading in found:
             yield reading.entity, None, frozenset({f"owner_by_{rule}"})
         if found:

@@ -80,7 +80,9 @@ def _roots(keys: Sequence[_Key]) -> frozenset[TableName]:
         alike[frozenset(key.words)].append(key.entity)
     found = set()
     for entities in alike.values():
-        followers = {entity.table.name: sum(_within(entity.own, other.own) for other in entities if other is not entity) for entity in entities}
+        followers = {
+            entity.table.name: sum(_within(entity.own, other.own) for other in entities if other is not entity) for entity in entities
+        }
         best = max(followers, key=lambda name: (followers[name], str(name)))
         if followers[best] > 1:
             found.add(best)
@@ -99,7 +101,9 @@ def _holders(naming: Naming) -> Mapping[Words, frozenset[TableName]]:
 def _holding(naming: Naming, key: _Key, holders: Mapping[Words, frozenset[TableName]]) -> Iterator[Entity]:
     """Tables with a column for every member but the bare `id`; the key's own table is looked at for references to itself."""
     none: frozenset[TableName] = frozenset()
-    needed = [holders.get(words, none) | holders.get(full, none) for words, full in zip(key.words, key.full, strict=True) if words != ("id",)]
+    needed = [
+        holders.get(words, none) | holders.get(full, none) for words, full in zip(key.words, key.full, strict=True) if words != ("id",)
+    ]
     names = frozenset.intersection(*needed) if needed else none
     yield from (naming.entities[name] for name in sorted(names | {key.entity.table.name}))
 
@@ -118,7 +122,9 @@ def _candidate(catalog: Catalog, naming: Naming, other: Entity, key: _Key, roots
         confidence = _WIDENED
     if set(other.words) & ASIDE_WORDS:
         confidence *= _ASIDE
-    return Candidate(referencing=referencing, referenced=referenced, confidence=round(confidence, 3), evidence=_evidence(rule, referencing, referenced))
+    return Candidate(
+        referencing=referencing, referenced=referenced, confidence=round(confidence, 3), evidence=_evidence(rule, referencing, referenced)
+    )
 
 
 def _evidence(rule: str, referencing: ColumnSet, referenced: ColumnSet) -> tuple[Evidence, ...]:
@@ -130,7 +136,10 @@ def _evidence(rule: str, referencing: ColumnSet, referenced: ColumnSet) -> tuple
         "root": f"{listed} are the key of {table}, and other tables with these columns are named after it or have no such key",
         "prefixed": f"{listed} are the key of {table}, the tables' column prefixes aside",
     }[rule]
-    return (Evidence(rule=f"composite_{rule}", text=text), Evidence(rule="fit_family", text=f"their types compare with those of {referenced}"))
+    return (
+        Evidence(rule=f"composite_{rule}", text=text),
+        Evidence(rule="fit_family", text=f"their types compare with those of {referenced}"),
+    )
 
 
 def _to_itself(key: _Key) -> tuple[str, tuple[str, ...]]:
@@ -201,7 +210,11 @@ def _is_own(naming: Naming, entity: Entity, stem: Stem) -> bool:
     """Tell whether a member is named after its own table, and after no other: `run_id` in `dag_run`."""
     if stem.suffix not in STRONG_SUFFIXES or not stem.words or entity.own[-len(stem.words) :] != stem.words:
         return False
-    plain = [reading.entity for reading in naming.readings.get(squash(stem.words), ()) if not reading.after and len(reading.before) <= reading.entity.module]
+    plain = [
+        reading.entity
+        for reading in naming.readings.get(squash(stem.words), ())
+        if not reading.after and len(reading.before) <= reading.entity.module
+    ]
     return all(each is entity for each in plain)
 
 

@@ -20,12 +20,14 @@ _NAMED = frozenset({"exact", "module", "context_whole"})
 _MANNERS = (
     ("named", _NAMED),
     ("keyed", frozenset({"key_name"})),
+    ("acted", frozenset({"agent_role"})),
     ("with_role", _NAMED | {"key_name_role"}),
     ("near", frozenset({"near", "context_part", "tail_1"})),
     ("extends", frozenset({"extends"})),
     ("numbered", frozenset({"numbered"})),
     ("shared_key", frozenset({"not_otherwise_named"})),
-    ("by", frozenset({"by", "kinship"})),
+    ("kinship", frozenset({"kinship"})),
+    ("by", frozenset({"by"})),
     ("agent", frozenset({"agent"})),
     ("agent_like", frozenset({"agent_like"})),
     ("self", frozenset({"self", "self_weak", "self_to"})),
@@ -34,9 +36,46 @@ _MANNERS = (
     ("siblings", frozenset({"only_siblings"})),
 )
 _WEIGHED = frozenset(
-    {"same_table", "not_primary", "not_unique", "other_schema", "same_module", "satellite", "called_like_key", "role_is_prefix", "suffix_names_key"}
-    | {"fit_same", "fit_family", "fit_mismatch", "people_0", "people_sure", "initials", "by", "agent", "exact", "module", "role_1", "role_2", "role_3"}
-    | {"voted_all", "voted_most", "voted_some", "voted_few", "voted_none", "abbreviation", "head", "tail_1", "tail_2", "extends_1", "extends_2"}
+    {
+        "same_table",
+        "not_primary",
+        "not_unique",
+        "other_schema",
+        "same_module",
+        "satellite",
+        "called_like_key",
+        "role_is_prefix",
+        "suffix_names_key",
+    }
+    | {
+        "fit_same",
+        "fit_family",
+        "fit_mismatch",
+        "people_0",
+        "people_sure",
+        "agent_role",
+        "initials",
+        "by",
+        "agent",
+        "exact",
+        "module",
+        "role_1",
+        "role_2",
+        "role_3",
+    }
+    | {
+        "voted_all",
+        "voted_most",
+        "voted_some",
+        "voted_few",
+        "voted_none",
+        "abbreviation",
+        "head",
+        "tail_1",
+        "tail_2",
+        "extends_1",
+        "extends_2",
+    }
 )
 
 
@@ -104,6 +143,9 @@ def reference_traits(case: Case, option: Option, share: float) -> Iterable[str]:
     kind = "id" if case.traits & {"int", "uuid"} else "text" if case.traits & {"text", "text_sized"} else "odd"
     manner = manner_of(option)
     found = {"column", *case.traits, *(f"to_{trait}" for trait in option.traits if trait in _WEIGHED)}
+    if manner in {"self", "kinship"}:
+        found.discard("to_same_table")
+    found.update(f"{manner}@{trait.partition('@')[2]}" for trait in case.traits if "@" in trait)
     found |= {f"{suffix}&{kind}", f"{suffix}&{manner}", f"{kind}&{manner}", f"{suffix}&{kind}&{manner}", manner}
     found.update(f"{kind}&to_{trait}" for trait in option.traits if trait.startswith("fit_"))
     found.add(next((name for limit, name in _SHARES if share >= limit), "share_0"))
@@ -112,7 +154,9 @@ def reference_traits(case: Case, option: Option, share: float) -> Iterable[str]:
 
 def manner_of(option: Option) -> str:
     """Return the strongest way in which an option was found, in one word."""
-    return next((manner for manner, traits in _MANNERS if option.traits & traits and (manner != "named" or "role_0" in option.traits)), "weakly")
+    return next(
+        (manner for manner, traits in _MANNERS if option.traits & traits and (manner != "named" or "role_0" in option.traits)), "weakly"
+    )
 
 
 def _sum(coefficients: Coefficients, traits: Iterable[str]) -> float:

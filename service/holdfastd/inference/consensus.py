@@ -34,17 +34,20 @@ def with_convention(cases: Sequence[Case]) -> tuple[Case, ...]:
 
 
 def _is_plain(case: Case) -> bool:
-    return bool(case.traits & {"suffix_strong", "int", "uuid"}) and "primary_key" not in case.traits and any(
-        option.traits & _PLAIN and "role_0" in option.traits and option.fit >= Fit.FAMILY for option in case.options
+    return (
+        bool(case.traits & {"suffix_strong", "int", "uuid"})
+        and "primary_key" not in case.traits
+        and any(option.traits & _PLAIN and "role_0" in option.traits and option.fit >= Fit.FAMILY for option in case.options)
     )
 
 
-def with_siblings(judged: Sequence[Judged], types: TypeFacts) -> tuple[Case, ...]:
-    """Add what columns of the same name in other tables are believed to point at."""
+def with_siblings(judged: Sequence[Judged], types: TypeFacts, declared: Sequence[Judged] = ()) -> tuple[Case, ...]:
+    """Add what columns of the same name in other tables are believed, or declared, to point at."""
     groups: dict[str, list[Judged]] = defaultdict(list)
-    for each in judged:
+    for each in (*judged, *declared):
         groups[squash(each.case.words)].append(each)
-    return tuple(case for group in groups.values() for case in _group_with_votes(group, types))
+    known = {each.case.referencing for each in declared}
+    return tuple(case for group in groups.values() for case in _group_with_votes(group, types) if case.referencing not in known)
 
 
 def _group_with_votes(group: Sequence[Judged], types: TypeFacts) -> Iterable[Case]:
@@ -63,7 +66,14 @@ def _group_with_votes(group: Sequence[Judged], types: TypeFacts) -> Iterable[Cas
     for each in group:
         own = dict(_ballot(each))
         others = {place: weight - own.get(place, 0.0) for place, weight in votes.items()}
-        yield _with_votes(each.case, others, total - sum(weight for place, weight in own.items() if isinstance(place, ColumnSet)), len(group) - 1, places, types)
+        yield _with_votes(
+            each.case,
+            others,
+            total - sum(weight for place, weight in own.items() if isinstance(place, ColumnSet)),
+            len(group) - 1,
+            places,
+            types,
+        )
 
 
 def _ballot(each: Judged) -> Iterable[tuple[ColumnSet | str, float]]:
@@ -75,7 +85,12 @@ def _ballot(each: Judged) -> Iterable[tuple[ColumnSet | str, float]]:
 
 
 def _with_votes(
-    case: Case, others: Mapping[ColumnSet | str, float], total: float, members: int, places: Mapping[ColumnSet | str, Option], types: TypeFacts
+    case: Case,
+    others: Mapping[ColumnSet | str, float],
+    total: float,
+    members: int,
+    places: Mapping[ColumnSet | str, Option],
+    types: TypeFacts,
 ) -> Case:
     traits = case.traits | {"siblings_" + _level(total / members)}
     if total < _WEIGHTY:

@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from holdfastd.catalog.model import Catalog, Column, TypeFacts
-from holdfastd.inference.cases import Case, Option, Traits
-from holdfastd.inference.clues import Clue, clues
+from holdfastd.inference.cases import Case, Option
+from holdfastd.inference.clues import clues
+from holdfastd.inference.confidence import Judged
 from holdfastd.inference.names import STRONG_SUFFIXES, WEAK_SUFFIXES, Stem, is_plural, stem_of, words
 from holdfastd.inference.naming import Entity, Key, Naming, squash
 from holdfastd.inference.people import People
 from holdfastd.inference.types import Fit, fit, may_hold_ids
 from holdfastd.inference.vocabulary import ASIDE_WORDS, BY, EXTERNAL_WORDS, OPAQUE_WORDS, TYPE_WORDS
 
-_NAMED = frozenset({"exact", "module", "context_whole", "key_name", "self", "near"})
+_SERVED = ("indexed_alone", "indexed_first", "indexed_within")
+
+from holdfastd.names import TableName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,60 +34,75 @@ def gather(catalog: Catalog, naming: Naming, people: People) -> tuple[Case, ...]
 
 
 def _cases(entity: Entity, around: Surroundings) -> Iterator[Case]:
-    declared = {key.referencing.columns for key in entity.table.foreign_keys}
+    known = {key.referencing.columns for key in entity.table.foreign_keys}
+    places = _indexed_places(entity)
     for column, parts in zip(entity.table.columns, entity.column_names, strict=True):
-        if (column.name,) in declared or column.identity or not may_hold_ids(column):
+        if (column.name,) in known or is_filled_here(column) or not may_hold_ids(column) or is_polymorphic(entity, column.name):
             continue
         stem = stem_of(parts)
-        if is_polymorphic(entity, column.name):
-            continue
-        case = Case(entity=entity, column=column, words=parts, stem=stem, traits=_traits(entity, column, stem))
-        options = _options(case, around)
-        yield replace(case, options=options)
+        traits = frozenset((*_name_traits(entity, column, stem), _type_trait(column), *_key_traits(entity, column, places)))
+        case = Case(entity=entity, column=column, words=parts, stem=stem, traits=traits)
+        yield replace(case, options=_options(case, around))
+
+
+def is_filled_here(column: Column) -> bool:
+    """Tell whether the table makes the column's values itself: an identity, a sequence, a random uuid."""
+    default = (column.default or "").lower()
+    return bool(column.identity) or "nextval(" in default or "uuid" in default.partition("(")[0]
+
+
+def declared(naming: Naming) -> Iterator[Judged]:
+    """Yield the declared keys of one column as cases beyond doubt: columns of the same name learn from them."""
+    for entity in naming.entities.values():
+        for foreign_key in entity.table.foreign_keys:
+            target = naming.entities.get(foreign_key.referenced.table)
+            key = next((key for key in target.keys if (key.column.name,) == foreign_key.referenced.columns), None) if target else None
+            if target is None or key is None:
+                continue
+            place = next(place for place, column in enumerate(entity.table.columns) if column.name == foreign_key.referencing.columns[0])
+            column, parts = entity.table.columns[place], entity.column_names[place]
+            case = Case(entity=entity, column=column, words=parts, stem=stem_of(parts), traits=frozenset())
+            seen = frozenset({"same_table"}) if target is entity else frozenset()
+            option = Option(entity=target, key=key, fit=Fit.SAME, traits=seen)
+            yield Judged(case=case, option=option, target=1.0, reference=1.0)
 
 
 def is_polymorphic(entity: Entity, name: str) -> bool:
     """Tell whether a column is the id half of an (id, type) pair: such ids point into several tables."""
     raw = words(name)
-    if len(raw) < 2 or raw[-1] not in STRONG_SUFFIXES:  # noqa: PLR2004: a stem and a suffix
+    if len(raw) == 1 or raw[-1] not in STRONG_SUFFIXES:
         return False
     others = {words(column.name) for column in entity.table.columns if column.type.category in {"S", "E"}}
     return any((*raw[:-1], word) in others for word in TYPE_WORDS)
 
 
 def _options(case: Case, around: Surroundings) -> tuple[Option, ...]:
-    found: dict[tuple[object, str], Option] = {}
-    for clue in clues(case, around.naming, around.people):
-        option = _option(case, clue, around.types)
-        if option is None:
+    """Return what the clues propose, one option per key; several clues to the same key add their traits up."""
+    proposed: dict[tuple[TableName, str], tuple[Entity, Key | None, set[str]]] = {}
+    for entity, key, traits in clues(case, around.naming, around.people):
+        place = (entity.table.name, key.column.name if key else "")
+        proposed.setdefault(place, (entity, key, set()))[2].update(traits)
+    found: dict[tuple[TableName, str], tuple[Entity, Key, Fit, set[str]]] = {}
+    for entity, named, traits in proposed.values():
+        agreement, key = _key_for(case, entity, named, around.types)
+        if key is None or agreement is Fit.NONE or (entity is case.entity and key.column.name == case.column.name):
             continue
-        place = (option.entity.table.name, option.key.column.name)
-        found[place] = found[place].having(*option.traits) if place in found else option
-    return tuple(found.values())
+        found.setdefault((entity.table.name, key.column.name), (entity, key, agreement, set()))[3].update(traits)
+    return tuple(
+        Option(entity=entity, key=key, fit=agreement, traits=frozenset(traits).union(_seen(case, entity, key, agreement)))
+        for entity, key, agreement, traits in found.values()
+    )
 
 
-def _option(case: Case, clue: Clue, types: TypeFacts) -> Option | None:
-    entity, key, traits = clue
-    chosen = _usual_key(case, entity, types) if key is None else (fit(types, case.column, key.column, key.entry), key)
-    if chosen is None or chosen[0] is Fit.NONE:
-        return None
-    agreement, key = chosen
-    if entity is case.entity and key.column.name == case.column.name:
-        return None
-    return Option(entity=entity, key=key, fit=agreement, traits=traits.union(_seen(case, entity, key, agreement)))
-
-
-def _usual_key(case: Case, entity: Entity, types: TypeFacts) -> tuple[Fit, Key] | None:
-    """The key that a column of this type and suffix would use: by type first, then by its name, then the primary key."""
-    ranked = [
-        ((agreement >= Fit.FAMILY, _same_suffix(case.stem, key), key.is_primary, agreement), agreement, key)
-        for key in entity.keys
-        if (agreement := fit(types, case.column, key.column, key.entry)) is not Fit.NONE
-    ]
-    if not ranked:
-        return None
-    _, agreement, key = max(ranked, key=lambda each: each[0])
-    return agreement, key
+def _key_for(case: Case, entity: Entity, named: Key | None, types: TypeFacts) -> tuple[Fit, Key | None]:
+    """The key that the clue names, or else the one a column of this type and suffix would use."""
+    best: tuple[tuple[bool, bool, bool, Fit], Key] | None = None
+    for key in entity.keys if named is None else (named,):
+        agreement = fit(types, case.column, key.column, key.entry)
+        rank = (agreement >= Fit.FAMILY, _same_suffix(case.stem, key), key.is_primary, agreement)
+        if agreement is not Fit.NONE and (best is None or best[0] < rank):
+            best = (rank, key)
+    return (Fit.NONE, None) if best is None else (best[0][3], best[1])
 
 
 def _same_suffix(stem: Stem, key: Key) -> bool:
@@ -106,7 +124,7 @@ def _seen(case: Case, entity: Entity, key: Key, agreement: Fit) -> Iterator[str]
         yield "same_module"
     if len(entity.table.primary_key) == 1 and is_satellite(entity):
         yield "satellite"
-    if squash(case.words) == squash(key.words) and len(squash(key.words)) > 2:  # noqa: PLR2004: `id` says nothing
+    if squash(case.words) == squash(key.words) and key.words != ("id",):
         yield "called_like_key"
 
 
@@ -119,10 +137,21 @@ def is_satellite(entity: Entity) -> bool:
     return bool(stem.words) and squash(stem.words) not in {squash(entity.words), squash(entity.own), squash(entity.own[-1:])}
 
 
-def _traits(entity: Entity, column: Column, stem: Stem) -> Traits:
-    """What is seen of a column alone."""
-    aside = {"kept_aside"} if set(entity.words) & ASIDE_WORDS else set()
-    return frozenset((_suffix_trait(stem), _type_trait(column), *_key_traits(entity, column), *_word_traits(stem, column), *aside))
+def _name_traits(entity: Entity, column: Column, stem: Stem) -> Iterator[str]:
+    """What a column's name, and its table's, say by themselves."""
+    yield _suffix_trait(stem)
+    if set(stem.words) & EXTERNAL_WORDS:
+        yield "external"
+    if stem.words[-1:] and stem.words[-1] in OPAQUE_WORDS:
+        yield "opaque"
+    if stem.number:
+        yield "numbered_column"
+    if not stem.suffix and is_plural(column.name):
+        yield "plural"
+    if not stem.words:
+        yield "no_stem"
+    if set(entity.words) & ASIDE_WORDS:
+        yield "kept_aside"
 
 
 def _suffix_trait(stem: Stem) -> str:
@@ -140,37 +169,23 @@ def _type_trait(column: Column) -> str:
     return {"int4": "int", "integer": "int", "int8": "int", "bigint": "int", "uuid": "uuid"}.get(kind.base_name, "odd_type")
 
 
-def _key_traits(entity: Entity, column: Column) -> Iterator[str]:
-    table = entity.table
-    primary = table.primary_key
-    if primary == (column.name,):
-        yield "primary_key"
-    elif column.name in primary:
-        yield "in_primary_key"
-    leading = [index for index in table.indexes if index.columns[:1] == (column.name,)]
-    if any(len(index.columns) == 1 and index.is_unique and not index.is_primary for index in leading):
+def _indexed_places(entity: Entity) -> dict[str, str]:
+    """How well indexes serve each column: the best of `indexed_alone`, `indexed_first`, `indexed_within`."""
+    found: dict[str, str] = {}
+    for index in entity.table.indexes:
+        for place, name in enumerate(index.columns):
+            alone = len(index.key_columns) == 1 and not index.is_unique
+            served = "indexed_within" if place else "indexed_alone" if alone else "indexed_first"
+            if name is not None and (name not in found or _SERVED.index(served) < _SERVED.index(found[name])):
+                found[name] = served
+    return found
+
+
+def _key_traits(entity: Entity, column: Column, places: dict[str, str]) -> Iterator[str]:
+    primary = entity.table.primary_key
+    if column.name in primary:
+        yield "primary_key" if len(primary) == 1 else "in_primary_key"
+    elif any(index.is_unique and index.columns == (column.name,) for index in entity.table.indexes):
         yield "unique"
-    if any(len(index.columns) == 1 and not index.is_unique for index in leading):
-        yield "indexed_alone"
-    elif leading:
-        yield "indexed_first"
-    elif any(column.name in index.columns for index in table.indexes):
-        yield "indexed_within"
-    else:
-        yield "unindexed"
+    yield places.get(column.name, "unindexed")
     yield "required" if column.not_null else "nullable"
-
-
-def _word_traits(stem: Stem, column: Column) -> Iterator[str]:
-    if set(stem.words) & EXTERNAL_WORDS:
-        yield "external"
-    if stem.words[-1:] and stem.words[-1] in OPAQUE_WORDS:
-        yield "opaque"
-    if stem.number:
-        yield "numbered_column"
-    if not stem.suffix and is_plural(column.name):
-        yield "plural"
-    if not stem.words:
-        yield "no_stem"
-    if column.default and not column.default.lower().startswith(("null", "0")):
-        yield "default"

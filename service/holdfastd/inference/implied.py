@@ -29,7 +29,10 @@ def lower_implied(catalog: Catalog, candidates: Sequence[Candidate]) -> tuple[Ca
             wide[pair[0].table].append(pair)
     if not wide:
         return tuple(candidates)
-    known = {(referencing.table, referenced.table, frozenset(zip(referencing.columns, referenced.columns, strict=True))) for referencing, referenced in believed}
+    known = {
+        (referencing.table, referenced.table, frozenset(zip(referencing.columns, referenced.columns, strict=True)))
+        for referencing, referenced in believed
+    }
     tenants = _tenant_columns(catalog)
     return tuple(_lowered(each, wide[each.referencing.table], known, tenants) for each in candidates)
 

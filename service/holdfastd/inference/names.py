@@ -59,6 +59,7 @@ def is_plural(name: str) -> bool:
     return bool(last) and singular(last[0].lower()) != last[0].lower()
 
 
+@lru_cache(maxsize=65_536)
 def stem_of(parts: tuple[str, ...]) -> Stem:
     """Split the words of a column into stem, key suffix and trailing number."""
     number = ""

@@ -157,7 +157,9 @@ def _module_prefixes(names: Iterable[Words]) -> frozenset[Words]:
 
 
 def _entity(table: Table, name: Words, modules: frozenset[Words], vocabulary: frozenset[str]) -> Entity:
-    module = max(length for length in (0, 1, 2) if length == 0 or (len(name) > length and (name[:length] in modules or _is_doubled(name, length))))
+    module = max(
+        length for length in (0, 1, 2) if length == 0 or (len(name) > length and (name[:length] in modules or _is_doubled(name, length)))
+    )
     prefix = _column_prefix(table)
     return Entity(
         table=table,
@@ -202,7 +204,7 @@ def _keys(table: Table, name: Words, prefix: str, vocabulary: frozenset[str]) ->
         return
     for column in table.columns:
         parts = _column_words(column, prefix, vocabulary)
-        if parts == ("id",) or parts == (*name, "id"):
+        if parts in {("id",), (*name, "id")}:
             yield Key(column=column, words=parts, full=parts, is_primary=False, entry=None)
 
 

@@ -10,12 +10,13 @@ from holdfastd.catalog.indexes import serving_index
 from holdfastd.catalog.model import Catalog, ForeignKey
 from holdfastd.catalog.operators import referenced_key, resolve_operators
 from holdfastd.evidence.model import Exactness, RowCount
-from holdfastd.inference.model import Advice, Candidate, Evidence, Relationship, Risk, Tier
+from holdfastd.inference.model import Candidate, Evidence, Relationship, Risk, Tier
 from holdfastd.inference.on_delete import advise
+from holdfastd.inference.ownership import Relations
 from holdfastd.names import ColumnSet, relationship_id
 
 #: Confidence from which Holdfast plans a key by itself; calibrated so that at least 95 of 100 such keys are meant.
-PLANNED_FROM = 0.8
+PLANNED_FROM = 0.88
 
 _NEVER_COUNTED = RowCount(value=0, exactness=Exactness.NOT_COUNTED, as_of=datetime.min.replace(tzinfo=UTC))
 
@@ -25,13 +26,14 @@ def derive_relationships(catalog: Catalog, candidates: Sequence[Candidate], coun
     believed = [(key.referencing, key.referenced) for key in catalog.foreign_keys]
     believed += [(candidate.referencing, candidate.referenced) for candidate in candidates]
     found = [_declared(catalog, key, counts) for key in catalog.foreign_keys]
-    found += [_inferred(catalog, candidate, counts, believed) for candidate in candidates]
+    known = Relations.of(believed)
+    found += [_inferred(catalog, candidate, counts, known) for candidate in candidates]
     return tuple(sorted(found, key=lambda each: (each.referencing.table, each.referencing.columns, each.referenced, each.constraint_name)))
 
 
 def _declared(catalog: Catalog, key: ForeignKey, counts: Mapping[str, RowCount]) -> Relationship:
     nullable = is_nullable(catalog, key.referencing)
-    orphan_rows = _count(counts, key.referencing, key.referenced)
+    orphan_rows = counted(counts, relationship_id(key.referencing, key.referenced))
     return Relationship(
         referencing=key.referencing,
         referenced=key.referenced,
@@ -54,16 +56,15 @@ def _declared(catalog: Catalog, key: ForeignKey, counts: Mapping[str, RowCount])
     )
 
 
-def _inferred(
-    catalog: Catalog, candidate: Candidate, counts: Mapping[str, RowCount], believed: Sequence[tuple[ColumnSet, ColumnSet]]
-) -> Relationship:
+def _inferred(catalog: Catalog, candidate: Candidate, counts: Mapping[str, RowCount], known: Relations) -> Relationship:
     referencing, referenced = candidate.referencing, candidate.referenced
     nullable = is_nullable(catalog, referencing)
     orphan_rows = counted(counts, candidate.id)
-    advice: Advice = advise(catalog, referencing, referenced, believed)
+    advice = advise(catalog, referencing, referenced, known)
     operators = resolve_operators(catalog, referencing, referenced)
     obstacle = "" if operators is not None else explain_obstacle(catalog, referencing, referenced)
-    confidence = weigh_rows(candidate.confidence, orphan_rows)
+    # Orphan rows alone speak not against a relationship: they are what we look for. Their share of the rows would; it belongs here.
+    confidence = candidate.confidence
     return Relationship(
         referencing=referencing,
         referenced=referenced,
@@ -95,15 +96,6 @@ def rate(orphan_rows: RowCount, *, nullable: bool) -> Risk:
     return Risk.LOW if nullable else Risk.MEDIUM
 
 
-def weigh_rows(confidence: float, orphan_rows: RowCount) -> float:  # noqa: ARG001: the rows have their say here, see the docstring
-    """Return the confidence after looking at the rows.
-
-    Orphan rows alone are no proof against a relationship (they are what we look for), and without the number of non-null rows their share
-    is unknown: the confidence stays as it is until the evidence carries that number.
-    """
-    return confidence
-
-
 def explain_obstacle(catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet) -> str:
     """Say why PostgreSQL would refuse the foreign key."""
     if referenced_key(catalog.tables[referenced.table], referenced.columns) is None:
@@ -121,10 +113,6 @@ def is_nullable(catalog: Catalog, referencing: ColumnSet) -> bool:
 
 def _is_indexed(catalog: Catalog, referencing: ColumnSet) -> bool:
     return serving_index(catalog.tables[referencing.table], referencing.columns) is not None
-
-
-def _count(counts: Mapping[str, RowCount], referencing: ColumnSet, referenced: ColumnSet) -> RowCount:
-    return counted(counts, relationship_id(referencing, referenced))
 
 
 def counted(counts: Mapping[str, RowCount], relationship: str) -> RowCount:

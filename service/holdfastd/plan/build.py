@@ -13,7 +13,7 @@ from holdfastd.errors import Reason, Refused
 from holdfastd.evidence.model import Closure, Edge
 from holdfastd.inference.model import Relationship
 from holdfastd.names import TableName
-from holdfastd.plan.edges import enforced_edges
+from holdfastd.plan.edges import enforced_edges, keys_dropped, remains
 from holdfastd.plan.facts import fingerprint, read_facts
 from holdfastd.plan.model import Decision, Hazard, HazardKind, OrphanAction, Plan, Step
 from holdfastd.plan.recipe import build_recipe
@@ -61,7 +61,7 @@ def _steps(
     closures: Mapping[str, Closure],
     edges: Sequence[Edge],
 ) -> Iterator[Step]:
-    dropped = frozenset(decision.relationship_id for decision in decisions)
+    dropped = keys_dropped(by_id.values(), decisions)
     number = 1
     yield prepare(number)
     for decision in decisions:
@@ -85,11 +85,6 @@ def _steps(
             step = validate_foreign_key(number, decision, rows=_rows(catalog, decision))
             yield revalidated(step, decision) if by_id[decision.relationship_id].declared else step
     yield verify(number + 1, catalog, [by_id[decision.relationship_id] for decision in decisions])
-
-
-def remains(decision: Decision) -> bool:
-    """Tell whether orphan rows stay, so that the key cannot be validated."""
-    return decision.orphan_action is OrphanAction.LEAVE and decision.orphan_rows > 0
 
 
 def _rows(catalog: Catalog, decision: Decision) -> int:

@@ -24,12 +24,21 @@ def ledger_exists() -> str:
 
 def index_is_ready(table: TableName, name: str, columns: tuple[str, ...]) -> str:
     """Return the question whether a usable, full btree index of this name covers exactly these columns."""
+    return _index(table, name, columns, "index.indisvalid AND index.indisready AND ")
+
+
+def index_is_there(table: TableName, name: str, columns: tuple[str, ...]) -> str:
+    """Return the same question about an index that may be half built."""
+    return _index(table, name, columns, "")
+
+
+def _index(table: TableName, name: str, columns: tuple[str, ...], state: str) -> str:
     return (
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_index AS index\n"
         "  JOIN pg_catalog.pg_class AS relation ON relation.oid = index.indexrelid\n"
         "  JOIN pg_catalog.pg_am AS method ON method.oid = relation.relam\n"
         f"  WHERE index.indrelid = {_oid(table)} AND relation.relname = {literal(name)}\n"
-        "  AND index.indisvalid AND index.indisready AND index.indpred IS NULL AND method.amname = 'btree'\n"
+        f"  AND {state}NOT index.indisunique AND index.indpred IS NULL AND method.amname = 'btree'\n"
         f"  AND {_names('index.indrelid', 'index.indkey::smallint[]')} = {_array(columns)})"
     )
 

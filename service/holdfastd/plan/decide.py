@@ -147,8 +147,9 @@ def _problems(catalog: Catalog, relationship: Relationship, decision: Decision, 
 def _repoint_problems(catalog: Catalog, decision: Decision) -> Iterator[str]:
     if len(decision.repoint_to) != len(decision.referencing.columns):
         yield f"repoint_to needs {len(decision.referencing.columns)} value(s), one per referenced column."
-    if not catalog.tables[decision.referencing.table].primary_key:
-        yield "orphan rows can be repointed only where the table has a primary key to find the rows again."
+    primary_key = catalog.tables[decision.referencing.table].primary_key
+    if not primary_key or set(primary_key).intersection(decision.referencing.columns):
+        yield "orphan rows can be repointed only where a primary key of other columns finds the rows again."
 
 
 def nullable_columns(catalog: Catalog, relationship: Relationship) -> bool:
@@ -166,7 +167,7 @@ def can_set_null(catalog: Catalog, relationship: Relationship) -> bool:
 
 def settle(decisions: Sequence[Decision], closures: Mapping[str, Closure], overrides: Sequence[Override]) -> tuple[Decision, ...]:
     """Return the decisions with what their cleanups take along; a cleanup that something blocks is left, and says why."""
-    asked = {override.relationship_id for override in overrides if override.orphan_action is OrphanAction.DELETE}
+    asked = {override.relationship_id for override in overrides if override.orphan_action not in (None, OrphanAction.LEAVE)}
     return tuple(_settle_one(decision, closures.get(decision.relationship_id), asked) for decision in decisions)
 
 

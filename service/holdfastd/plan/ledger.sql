@@ -25,9 +25,10 @@ CREATE TABLE IF NOT EXISTS holdfast.ledger (
   written_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX IF NOT EXISTS ledger_plan_idx ON holdfast.ledger (plan_id, step);
--- Rows as they were: row_image::schema.table is the row.
+-- Rows as they were: row_image::schema.table is the row; left_image, where triggers changed more than we did, how they left it. No foreign key to the ledger: whoever lists the keys of this database
+-- should find the application's, and both rows are written in one transaction.
 CREATE TABLE IF NOT EXISTS holdfast.backup (
-  batch bigint NOT NULL REFERENCES holdfast.ledger (id),
+  batch bigint NOT NULL,
   table_number integer NOT NULL,
   row_id tid NOT NULL,
   action text NOT NULL CHECK (action IN ('DELETE', 'UPDATE')),
@@ -36,6 +37,7 @@ CREATE TABLE IF NOT EXISTS holdfast.backup (
   table_name text NOT NULL,
   changed_columns text[] NOT NULL DEFAULT '{}',
   row_image text NOT NULL,
+  left_image text,
   restored_by bigint,
   PRIMARY KEY (batch, table_number, row_id)
 );

@@ -174,7 +174,11 @@ class CleanUpRecipe:
     expansions: tuple[Expansion, ...]
     #: Delete or change the orphan rows of the backup; cascades take the dependents. Parameter: batch.
     change: str
-    #: Put the rows of one batch back; returns how many. Parameter: batch.
+    #: Write down how user triggers left the changed rows, where there are any. Parameter: batch.
+    left: tuple[str, ...] = ()
+    #: The user triggers to turn off while rows are put back: returns statements, turn_off and turn_on.
+    triggers: str
+    #: Put the rows of one batch back; returns how many, and how many are not as they were. Parameter: batch.
     restore: str
     #: Queries that return one text per reason why putting rows back would not be exact. Parameter: plan id.
     restore_checks: tuple[str, ...]
@@ -191,6 +195,8 @@ class Step:
     undo: tuple[Statement, ...] = ()
     #: A query returning one boolean; empty when the step must always run.
     done_when: str = ""
+    #: A query returning one boolean: is what the step made still there, as it made it? Others may own what has its name.
+    undo_when: str = ""
     hazards: tuple[Hazard, ...] = ()
     relationship_id: str = ""
     row_estimate: int = 0

@@ -8,6 +8,7 @@ A batch is one short transaction. The service numbers it (a ledger row), then ru
                 it, a row is judged by the snapshot from before the wait, and a repaired row would be deleted (EvalPlanQual).
     expansions  per foreign key that a deletion follows: lock and back up the dependents, look again; until nothing is added.
     change      delete, set NULL or repoint exactly the rows of the backup, by their physical address: they are locked.
+    left        where user triggers may have changed more of a row: write down how they left it, to tell it from later changes.
 
 The backup is the list of what may change, so nothing changes that was not first saved in the same transaction.
 """
@@ -20,9 +21,10 @@ from holdfastd.evidence.model import Edge
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
 from holdfastd.inference.model import Relationship
 from holdfastd.names import TableName, identifier, literal
-from holdfastd.plan.edges import reachable
+from holdfastd.plan.edges import KeyName, reachable
 from holdfastd.plan.model import CleanUpRecipe, Decision, Expansion, OrphanAction
-from holdfastd.plan.restore import Saved, restore_checks, restore_sql
+from holdfastd.plan.obstacles import restore_checks
+from holdfastd.plan.restore import Saved, left_sql, restore_sql, triggers_sql
 
 _COLUMNS = "(batch, table_number, row_id, action, via, table_schema, table_name, changed_columns, row_image)"
 
@@ -50,11 +52,11 @@ class _Batch:
 
 
 def build_recipe(
-    catalog: Catalog, relationship: Relationship, decision: Decision, edges: Sequence[Edge], *, dropped: frozenset[str]
+    catalog: Catalog, relationship: Relationship, decision: Decision, edges: Sequence[Edge], *, dropped: frozenset[KeyName]
 ) -> CleanUpRecipe:
     """Return the statements that clean up the orphan rows of one relationship, and those that put them back.
 
-    `dropped` names the relationships whose keys a rollback drops before it restores.
+    `dropped` names the keys that a rollback drops before it restores.
     """
     deletes = decision.orphan_action is OrphanAction.DELETE
     table = relationship.referencing.table
@@ -72,6 +74,8 @@ def build_recipe(
         recheck=_recheck(batch),
         expansions=tuple(_expansion(batch, number, edge) for number, edge in following),
         change=_change(batch),
+        left=tuple(left_sql(saved)),
+        triggers=triggers_sql(tables),
         restore=restore_sql(saved),
         restore_checks=restore_checks(saved, dropped=dropped),
     )

@@ -1,15 +1,15 @@
-"""The SQL that puts backed-up rows back, and the questions to ask before: could it be exact? Pure.
+"""The SQL that puts backed-up rows back. Pure.
 
 A batch is put back by one statement: all its tables at once, so that rows which reference each other in a circle pass, and the keys
-are checked when all of them are there.
+are checked when all of them are there. User triggers are off meanwhile: a restored row is what it was, not what a trigger makes of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from holdfastd.catalog.model import Catalog, Column, ForeignKey, Index, Table
-from holdfastd.evidence.statements import from_only, key_match
-from holdfastd.names import TableName, identifier, literal, qualified, relationship_id
+from holdfastd.catalog.model import Catalog, Table
+from holdfastd.evidence.statements import from_only
+from holdfastd.names import TableName, identifier, literal, qualified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,79 +21,81 @@ class Saved:
     #: Per table: column -> SQL of the value that the cleanup leaves in it.
     changed: Mapping[TableName, Mapping[str, str]]
 
+    def is_watched(self, table: Table) -> bool:
+        """Tell whether user triggers may change more of a row than the cleanup does: then the row as they left it is kept, too."""
+        return bool(self.changed.get(table.name)) and any(trigger.fires_on(update=True) for trigger in table.triggers)
+
 
 def restore_sql(saved: Saved) -> str:
-    """Return the statement that puts the rows of one batch back and returns how many. Parameter: batch."""
-    parts, counts = [], []
+    """Return the statement that puts the rows of one batch back. Parameter: batch. Returns how many, and how many are not as they were."""
+    parts, counts, wrong = [], [], []
     for number, name in enumerate(saved.tables):
         table = saved.catalog.tables[name]
-        parts.append(f"inserted_{number} AS ({_insert(table, number)})")
+        gone = images(table, number, "DELETE", by_plan=False)
+        parts.append(f"inserted_{number} AS ({_insert(table, gone)})")
         counts.append(f"(SELECT pg_catalog.count(*) FROM inserted_{number})")
+        wrong.append(
+            f"(SELECT pg_catalog.count(*) FROM (SELECT gone.image::text FROM {gone} AS gone"
+            f" EXCEPT ALL SELECT inserted.row_image FROM inserted_{number} AS inserted) AS missing)"
+        )
         if saved.changed.get(name) and table.primary_key:
-            parts.append(f"updated_{number} AS ({_update(saved, table, number)})")
+            source = images(table, number, "UPDATE", by_plan=False)
+            same = same_key(saved.catalog, table, table.primary_key, "changed", "(gone.image)")
+            parts.append(f"updated_{number} AS ({_update(saved, table, source, same)})")
             counts.append(f"(SELECT pg_catalog.count(*) FROM updated_{number})")
+            # A row deleted since stays deleted: that is the application's change.
+            present = f"(SELECT pg_catalog.count(*) FROM {from_only(table)} AS changed, {source} AS gone WHERE {same})"
+            wrong.append(f"pg_catalog.abs({present} - (SELECT pg_catalog.count(*) FROM updated_{number}))")
     separator = ",\n"
-    return f"WITH {separator.join(parts)}\nSELECT {' + '.join(counts)}"
+    return f"WITH {separator.join(parts)}\nSELECT {' + '.join(counts)} AS rows, {' + '.join(wrong)} AS wrong"
 
 
-def restore_checks(saved: Saved, *, dropped: frozenset[str]) -> tuple[str, ...]:
-    """Return queries that each return one text per obstacle to an exact restore. Parameter: plan id.
+def triggers_sql(tables: Sequence[TableName]) -> str:
+    """Return the query for the statements that turn the firing user triggers of tables off and on again, one pair per trigger."""
+    relations = ", ".join(f"pg_catalog.to_regclass({literal(qualified(table))})" for table in tables)
+    named = "trigger_row.tgrelid::pg_catalog.regclass, trigger_row.tgname"
+    return (
+        f"SELECT pg_catalog.format('ALTER TABLE ONLY %s DISABLE TRIGGER %I', {named}) AS turn_off,"
+        f" pg_catalog.format('ALTER TABLE ONLY %s ENABLE ' || CASE trigger_row.tgenabled WHEN 'A' THEN 'ALWAYS ' ELSE '' END"
+        f" || 'TRIGGER %I', {named}) AS turn_on"
+        f" FROM pg_catalog.pg_trigger AS trigger_row WHERE trigger_row.tgrelid = ANY (ARRAY[{relations}]::oid[])"
+        " AND NOT trigger_row.tgisinternal AND trigger_row.tgenabled IN ('O', 'A')"
+    )
 
-    `dropped` names the relationships whose keys are gone when rows are put back.
-    """
-    return tuple(_checks(saved, dropped))
 
-
-def _checks(saved: Saved, dropped: frozenset[str]) -> Iterator[str]:
+def left_sql(saved: Saved) -> Iterator[str]:
+    """Yield the statements that write down how triggers left the rows that a batch changed. Parameter: batch."""
     for number, name in enumerate(saved.tables):
         table = saved.catalog.tables[name]
-        yield _structure_check(table, number)
-        for index in table.indexes:
-            if index.is_unique and index.is_usable and index.predicate is None and None not in index.columns:
-                yield _reuse_check(saved.catalog, table, index, number)
-        if saved.changed.get(name) and table.primary_key:
-            yield _changed_check(saved, table, number)
-        for key in table.foreign_keys:
-            if key.enforced and relationship_id(key.referencing, key.referenced) not in dropped:
-                yield _reference_check(saved, key, number)
+        if saved.is_watched(table):
+            source = images(table, number, "UPDATE", by_plan=False)
+            same = same_key(saved.catalog, table, table.primary_key, "present", "(gone.image)")
+            yield (
+                f"UPDATE holdfast.backup AS saved SET left_image = found.now FROM (SELECT gone.row_id, (present.*)::text AS now"
+                f" FROM {source} AS gone JOIN {from_only(table)} AS present ON {same}) AS found"
+                f" WHERE saved.batch = $1::bigint AND saved.table_number = {number} AND saved.row_id = found.row_id"
+            )
 
 
-def _images(table: Table, number: int, action: str, *, by_plan: bool) -> str:
-    """Return saved rows as a subquery with the row as `image`. OFFSET 0 keeps the planner from parsing the text once per column."""
+def images(table: Table, number: int | None, action: str, *, by_plan: bool) -> str:
+    """Return saved rows as a subquery with the row as `image`. OFFSET 0 keeps the planner from parsing the text once per column.
+
+    Without a number: those that any cleanup of the plan saved. Parameter: plan id or batch.
+    """
     owner = "ledger.plan_id = $1::text" if by_plan else "saved.batch = $1::bigint"
+    numbered = "" if number is None else f" AND saved.table_number = {number}"
+    row_type = qualified(table.name)
+    changed = "" if action == "DELETE" else f", saved.left_image::{row_type} AS left_row, saved.left_image IS NOT NULL AS is_watched"
     return (
-        f"(SELECT saved.row_image::{qualified(table.name)} AS image, saved.changed_columns"
+        f"(SELECT saved.row_image::{row_type} AS image, saved.row_id, saved.changed_columns{changed}"
         f" FROM holdfast.backup AS saved JOIN holdfast.ledger AS ledger ON ledger.id = saved.batch"
-        f" WHERE {owner} AND saved.table_number = {number} AND saved.action = '{action}'"
+        f" WHERE {owner}{numbered} AND saved.action = '{action}'"
         f" AND saved.table_schema = {literal(table.name.schema)} AND saved.table_name = {literal(table.name.name)}"
         f" AND saved.restored_by IS NULL OFFSET 0)"
     )
 
 
-def _insert(table: Table, number: int) -> str:
-    """Return the INSERT of deleted rows: generated columns compute themselves, identity columns take the old value."""
-    columns = [column.name for column in table.columns if not column.generated]
-    names = ", ".join(identifier(name) for name in columns)
-    values = ", ".join(f"(gone.image).{identifier(name)}" for name in columns)
-    source = _images(table, number, "DELETE", by_plan=False)
-    return f"INSERT INTO {qualified(table.name)} ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {source} AS gone RETURNING 1"
-
-
-def _update(saved: Saved, table: Table, number: int) -> str:
-    """Return the UPDATE of changed values: only the columns that the cleanup changed in that very row."""
-    sets = ", ".join(
-        f"{identifier(column)} = CASE WHEN {literal(column)} = ANY (gone.changed_columns)"
-        f" THEN (gone.image).{identifier(column)} ELSE changed.{identifier(column)} END"
-        for column in saved.changed[table.name]
-    )
-    source = _images(table, number, "UPDATE", by_plan=False)
-    return (
-        f"UPDATE {from_only(table)} AS changed SET {sets} FROM {source} AS gone"
-        f" WHERE {_same_key(saved.catalog, table, table.primary_key, 'changed', '(gone.image)')} RETURNING 1"
-    )
-
-
-def _same_key(catalog: Catalog, table: Table, columns: tuple[str, ...], left: str, right: str) -> str:
+def same_key(catalog: Catalog, table: Table, columns: tuple[str, ...], left: str, right: str) -> str:
     """Return the condition that two rows of a table agree on key columns, by the operators of the key's own index."""
     index = next(index for index in table.indexes if index.is_unique and set(index.columns) == set(columns))
     conditions = []
@@ -105,78 +107,30 @@ def _same_key(catalog: Catalog, table: Table, columns: tuple[str, ...], left: st
     return " AND ".join(conditions)
 
 
-def _structure_check(table: Table, number: int) -> str:
-    """Return the check that the columns are those that the images were taken from."""
-    expected = "\n".join(column_line(column) for column in table.columns)
-    name = literal(qualified(table.name))
+def _insert(table: Table, gone: str) -> str:
+    """Return the INSERT of deleted rows: generated columns compute themselves, identity columns take the old value."""
+    columns = [column.name for column in table.columns if not column.generated]
+    names = ", ".join(identifier(name) for name in columns)
+    values = ", ".join(f"(gone.image).{identifier(name)}" for name in columns)
     return (
-        f"SELECT {literal(f'{table.name}: its columns changed')} WHERE EXISTS (SELECT FROM holdfast.backup AS saved"
-        f" JOIN holdfast.ledger AS ledger ON ledger.id = saved.batch WHERE ledger.plan_id = $1::text"
-        f" AND saved.table_number = {number} AND saved.table_schema = {literal(table.name.schema)}"
-        f" AND saved.table_name = {literal(table.name.name)} AND saved.restored_by IS NULL)"
-        f" AND (SELECT pg_catalog.string_agg(attribute.attnum || ' ' || attribute.attname::text || ' '"
-        f" || pg_catalog.format_type(attribute.atttypid, attribute.atttypmod) || ' ' || attribute.attgenerated::text,"
-        f" E'\\n' ORDER BY attribute.attnum)"
-        f" FROM pg_catalog.pg_attribute AS attribute WHERE attribute.attrelid = pg_catalog.to_regclass({name})"
-        f" AND attribute.attnum > 0 AND NOT attribute.attisdropped) IS DISTINCT FROM {literal(expected)}"
+        f"INSERT INTO {qualified(table.name)} AS fresh ({names}) OVERRIDING SYSTEM VALUE"
+        f" SELECT {values} FROM {gone} AS gone RETURNING (fresh.*)::text AS row_image"
     )
 
 
-def column_line(column: Column) -> str:
-    """Return a column as the structure check's query prints it."""
-    return f"{column.number} {column.name} {column.type.formatted} {column.generated}"
-
-
-def _reuse_check(catalog: Catalog, table: Table, index: Index, number: int) -> str:
-    """Return the check that no row took a unique key that a deleted row had. Shows the key, nothing else of the row."""
-    columns = tuple(name for name in index.columns if name is not None)
-    return (
-        f"SELECT {literal(f'{table.name}: taken again: ')} || {_key_text(columns)}"
-        f" FROM {_images(table, number, 'DELETE', by_plan=True)} AS gone WHERE EXISTS (SELECT FROM {from_only(table)} AS present"
-        f" WHERE {_same_key(catalog, table, columns, 'present', '(gone.image)')}) LIMIT 20"
-    )
-
-
-def _changed_check(saved: Saved, table: Table, number: int) -> str:
-    """Return the check that nobody gave another value to a column that the cleanup changed. A row deleted since stays deleted."""
-    conditions = " OR ".join(
-        f"({literal(column)} = ANY (gone.changed_columns) AND present.{identifier(column)}::text IS DISTINCT FROM ({value})::text)"
-        for column, value in saved.changed[table.name].items()
-    )
-    return (
-        f"SELECT {literal(f'{table.name}: changed since: ')} || {_key_text(table.primary_key)}"
-        f" FROM {_images(table, number, 'UPDATE', by_plan=True)} AS gone JOIN {from_only(table)} AS present"
-        f" ON {_same_key(saved.catalog, table, table.primary_key, 'present', '(gone.image)')} WHERE {conditions} LIMIT 20"
-    )
-
-
-def _reference_check(saved: Saved, key: ForeignKey, number: int) -> str:
-    """Return the check that rows referenced by deleted rows, by keys that stay, are still there or come back, too."""
-    catalog = saved.catalog
-    table, referenced = catalog.tables[key.referencing.table], catalog.tables[key.referenced.table]
-    match = key_match(catalog, key.referencing, key.referenced, key.operators, referencing_alias="(gone.image)")
-    missing = f"NOT EXISTS (SELECT FROM {from_only(referenced)} AS referenced WHERE {match})"
-    if key.referenced.table in saved.tables:
-        comes_back = _images(referenced, saved.tables.index(key.referenced.table), "DELETE", by_plan=True)
-        image_match = key_match(
-            catalog,
-            key.referencing,
-            key.referenced,
-            key.operators,
-            referencing_alias="(gone.image)",
-            referenced_alias="(back.image)",
-        )
-        missing += f" AND NOT EXISTS (SELECT FROM {comes_back} AS back WHERE {image_match})"
-    present = " AND ".join(f"(gone.image).{identifier(column)} IS NOT NULL" for column in key.referencing.columns)
-    shown = table.primary_key or key.referencing.columns
-    return (
-        f"SELECT {literal(f'{table.name}: what it references by {key.name} is gone: ')} || {_key_text(shown)}"
-        f" FROM {_images(table, number, 'DELETE', by_plan=True)} AS gone WHERE {present} AND {missing} LIMIT 20"
-    )
-
-
-def _key_text(columns: tuple[str, ...]) -> str:
-    """Return SQL for `(column, …)=(value, …)` of the saved row."""
-    names = literal("(" + ", ".join(columns) + ")=(")
-    values = " || ', ' || ".join(f"coalesce((gone.image).{identifier(column)}::text, 'NULL')" for column in columns)
-    return f"{names} || {values} || ')'"
+def _update(saved: Saved, table: Table, source: str, same: str) -> str:
+    """Return the UPDATE of changed values: the columns that the cleanup changed in that very row, and what triggers did along with it."""
+    ours = saved.changed[table.name]
+    sets = [
+        f"{identifier(column)} = CASE WHEN {literal(column)} = ANY (gone.changed_columns)"
+        f" THEN (gone.image).{identifier(column)} ELSE changed.{identifier(column)} END"
+        for column in ours
+    ]
+    if saved.is_watched(table):
+        others = [column.name for column in table.columns if not column.generated and column.name not in (*ours, *table.primary_key)]
+        sets += [
+            f"{column} = CASE WHEN gone.is_watched AND changed.{column}::text IS NOT DISTINCT FROM (gone.left_row).{column}::text"
+            f" THEN (gone.image).{column} ELSE changed.{column} END"
+            for column in map(identifier, others)
+        ]
+    return f"UPDATE {from_only(table)} AS changed SET {', '.join(sets)} FROM {source} AS gone WHERE {same} RETURNING 1"

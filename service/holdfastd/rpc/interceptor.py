@@ -26,7 +26,7 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 #: What a unary call may take when its caller sets no deadline.
-UNARY_SECONDS = 60.0
+UNARY_SECONDS = 300.0
 
 #: Health and reflection answer for themselves: they are called every few seconds and must work when nothing else does.
 _OWN_ACCOUNT = "/grpc."

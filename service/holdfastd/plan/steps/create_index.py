@@ -1,7 +1,7 @@
 """CREATE_INDEX: build an index on referencing columns while the application writes."""
 
 from holdfastd.names import TableName, identifier, identifiers, qualified
-from holdfastd.plan.conditions import index_is_ready
+from holdfastd.plan.conditions import index_is_ready, index_is_there
 from holdfastd.plan.model import Decision, Hazard, HazardKind, LockLevel, LockPolicy, Statement, Step, StepKind, TableLock
 
 
@@ -18,6 +18,7 @@ def create_index(number: int, decision: Decision, *, rows: int) -> Step:
         statements=(_concurrently(build, table),),
         undo=(drop_index(table, decision.index_name),),
         done_when=index_is_ready(table, decision.index_name, decision.referencing.columns),
+        undo_when=index_is_there(table, decision.index_name, decision.referencing.columns),
         hazards=(
             Hazard(
                 kind=HazardKind.BUILDS_INDEX,

@@ -32,6 +32,7 @@ def add_foreign_key(number: int, decision: Decision) -> Step:
             ),
         ),
         done_when=foreign_key_exists(referencing, referenced, decision.constraint_name, decision.on_delete),
+        undo_when=foreign_key_exists(referencing, referenced, decision.constraint_name, decision.on_delete),
         hazards=tuple(_add_hazards(decision)),
         object_name=decision.constraint_name,
         table=referencing.table,
@@ -107,7 +108,8 @@ def revalidated(step: Step, decision: Decision) -> Step:
         Statement(sql=sql, locks=tuple(TableLock(table=name, level=level) for name in both), lock_policy=LockPolicy.SHORT)
         for sql, level in undo
     )
-    return replace(step, undo=tuple(statements))
+    is_there = foreign_key_exists(decision.referencing, decision.referenced, decision.constraint_name, decision.on_delete)
+    return replace(step, undo=tuple(statements), undo_when=is_there)
 
 
 def _definition(decision: Decision) -> str:

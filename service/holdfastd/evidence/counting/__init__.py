@@ -1,0 +1,1 @@
+"""Counting orphan rows: one file per strategy, one that chooses, one that runs."""
