@@ -65,6 +65,12 @@ class Application:
         except (asyncpg.DuplicateObjectError, asyncpg.DuplicateTableError) as error:
             message = f"{step.title}: something else of the name {step.object_name} appeared since the plan was made; make a new plan."
             raise Refused(message, reason=Reason.STEP_FAILED, facts={"name": step.object_name}) from error
+        except asyncpg.ObjectNotInPrerequisiteStateError as error:
+            message = (
+                f"{step.title}: PostgreSQL cannot do it as things are (SQLSTATE {sqlstate(error)}); a published table, for one, needs a"
+                " replica identity before its rows are cleaned up. Nothing of this batch was changed; cure it, then apply the plan again."
+            )
+            raise Refused(message, reason=Reason.STEP_FAILED, facts={"sqlstate": sqlstate(error)}) from error
         await reach(f"{step.kind}.effected")
         if not await self._is_done(step):
             message = f"{step.title}: it ran, but the catalog does not show it; look at the event log of the server, then apply again."

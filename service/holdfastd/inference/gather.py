@@ -12,6 +12,7 @@ from holdfastd.inference.naming import Entity, Key, Naming, squash
 from holdfastd.inference.people import People
 from holdfastd.inference.types import Fit, fit, may_hold_ids
 from holdfastd.inference.vocabulary import ASIDE_WORDS, BY, EXTERNAL_WORDS, OPAQUE_WORDS, TYPE_WORDS
+from holdfastd.names import TableName
 
 _SERVED = ("indexed_alone", "indexed_first", "indexed_within")
 

@@ -44,7 +44,7 @@ BEGIN
       IF changed <> saved OR (after - before <> deletes AND pg_catalog.current_setting('track_counts')::boolean) THEN
         RAISE EXCEPTION '% rows were backed up, % changed, % deleted: a trigger or rule interferes', added, changed, after - before;
       END IF;
-      UPDATE holdfast.ledger SET row_count = added WHERE id = clean_up.batch;
+{left}      UPDATE holdfast.ledger SET row_count = added WHERE id = clean_up.batch;
       COMMIT;
       IF found < {limit} THEN
         low := high;
@@ -90,6 +90,7 @@ def clean_up(plan_id: str, step: Step, recipe: CleanUpRecipe) -> str:
         limit=_BATCH_ROWS,
         taken=_TAKEN,
         expansions=loop,
+        left="".join(f"      EXECUTE {quoted(statement)} USING batch;\n" for statement in recipe.left),
         **sql,
     )
     return f"DO {quoted('<<clean_up>>' + body)};"
@@ -119,14 +120,19 @@ def put_back(plan_id: str, plan: Plan) -> Iterator[str]:
             continue
         body = f"""
 DECLARE
-  batch bigint; rows bigint; entry bigint;
+  batch bigint; rows bigint; wrong bigint; entry bigint; off text[]; back_on text[]; statement text;
 BEGIN
   FOR batch IN SELECT ledger.id FROM holdfast.ledger AS ledger
     WHERE ledger.plan_id = {literal(plan_id)} AND ledger.step = {step.number} AND ledger.entry = 'BATCH'
     AND EXISTS (SELECT FROM holdfast.backup AS saved WHERE saved.batch = ledger.id AND saved.restored_by IS NULL)
     ORDER BY ledger.id DESC
   LOOP
-    EXECUTE {quoted(step.recipe.restore)} INTO rows USING batch;
+    SELECT pg_catalog.array_agg(turn_off), pg_catalog.array_agg(turn_on) INTO off, back_on FROM ({step.recipe.triggers}) AS firing;
+    FOREACH statement IN ARRAY coalesce(off, '{{}}') LOOP EXECUTE statement; END LOOP;
+    EXECUTE {quoted(step.recipe.restore)} INTO rows, wrong USING batch;
+    IF wrong > 0 THEN RAISE EXCEPTION '% rows would not come back as they were: a rule interferes', wrong; END IF;
+    IF off IS NOT NULL THEN SET CONSTRAINTS ALL IMMEDIATE; END IF;
+    FOREACH statement IN ARRAY coalesce(back_on, '{{}}') LOOP EXECUTE statement; END LOOP;
     INSERT INTO holdfast.ledger (plan_id, step, entry, row_count) VALUES ({literal(plan_id)}, {step.number}, 'RESTORED', rows)
       RETURNING id INTO entry;
     UPDATE holdfast.backup AS saved SET restored_by = entry WHERE saved.batch = put_back.batch;

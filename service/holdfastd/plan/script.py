@@ -14,6 +14,11 @@ from holdfastd.plan.model import Decision, LockPolicy, Plan, ScriptKind, Stateme
 _SESSION = """\\set ON_ERROR_STOP on
 SET search_path = '';
 SET row_security = off;
+SET default_transaction_isolation = 'read committed';
+SET default_transaction_read_only = off;
+SET statement_timeout = 0;
+SET array_nulls = on;
+SET xmloption = content;
 SET synchronous_commit = on;
 SET extra_float_digits = 1;
 SET datestyle = 'ISO, MDY';
@@ -108,6 +113,7 @@ def _verify(_: str, plan: Plan) -> Iterator[str]:
 def _rollback(plan_id: str, plan: Plan) -> Iterator[str]:
     yield from refuse_inexact(plan_id, plan)
     keys = [step for step in reversed(plan.steps) if step.kind in (StepKind.ADD_FOREIGN_KEY, StepKind.VALIDATE_FOREIGN_KEY) and step.undo]
+    yield from _begin_revalidated(plan_id, plan)
     for step in keys:
         yield f"\n{comment(f'Undo step {step.number}: {step.title}')}"
         yield from _guarded(_begun(plan_id, step), _undo(plan_id, step, step.undo[:1], finished=len(step.undo) == 1))
@@ -116,12 +122,25 @@ def _rollback(plan_id: str, plan: Plan) -> Iterator[str]:
     for step in [*keys, *indexes]:
         late = step.undo if step.kind is StepKind.CREATE_INDEX else step.undo[1:]
         if late:
+            adds = step.kind is not StepKind.CREATE_INDEX
             yield f"\n{comment(f'Undo step {step.number}: {step.title}')}"
-            yield from _guarded(_begun(plan_id, step), _undo(plan_id, step, late, finished=True))
+            yield from _guarded(_begun(plan_id, step), _undo(plan_id, step, late, finished=True, adds=adds))
 
 
-def _undo(plan_id: str, step: Step, statements: tuple[Statement, ...], *, finished: bool) -> Iterator[str]:
-    yield from _statements(statements)
+def _begin_revalidated(plan_id: str, plan: Plan) -> Iterator[str]:
+    """Yield the notes that keys which were there before are about to be dropped, validated or not: they would reject rows."""
+    saved = (
+        "EXISTS (SELECT FROM holdfast.ledger AS entry JOIN holdfast.backup AS saved ON saved.batch = entry.id"
+        f" WHERE entry.plan_id = {literal(plan_id)} AND saved.restored_by IS NULL)"
+    )
+    for step in plan.steps:
+        if step.kind is StepKind.VALIDATE_FOREIGN_KEY and step.undo:
+            yield from _guarded(f"{saved} AND NOT {_begun(plan_id, step)}", iter((_note(plan_id, step, "INTENT"),)))
+
+
+def _undo(plan_id: str, step: Step, statements: tuple[Statement, ...], *, finished: bool, adds: bool = False) -> Iterator[str]:
+    """Yield the undoing of a step, unless what has its name is not what it made; `adds`: unless it is there already."""
+    yield from _guarded(f"{'NOT ' if adds else ''}({step.undo_when})", _statements(statements))
     if finished:
         yield _note(plan_id, step, "UNDONE")
 

@@ -24,17 +24,23 @@ CONTRACT: Mapping[str, str] = {
     "search_path": "",
     # Hidden rows become an error, not a wrong count.
     "row_security": "off",
+    # After a wait, a statement must see what the others committed: a snapshot from before it would judge rows that are repaired.
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
     # "Done" in the ledger must survive a crash.
     "synchronous_commit": "on",
     # What is never ours to leave behind: a transaction without a client, or a wait without an end.
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "5s",
+    "idle_session_timeout": "0",
     # Values as text must round-trip, on every server alike.
     "extra_float_digits": "1",
     "datestyle": "ISO, MDY",
     "intervalstyle": "postgres",
     "timezone": "UTC",
     "bytea_output": "hex",
+    "array_nulls": "on",
+    "xmloption": "content",
     # Anti-joins are estimated high; compiling them costs more than it gains.
     "jit": "off",
 }

@@ -10,7 +10,7 @@ from holdfastd.evidence.counting.model import ColumnStatistics, Count, Strategy,
 from holdfastd.evidence.statements import from_only
 from holdfastd.names import identifier
 
-_SETTINGS = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
+_SETTINGS = {"enable_seqscan": "off", "enable_bitmapscan": "off"}
 #: The walk gives up at this many times the gaps it expected, and not below so many.
 _PATIENCE = 4
 _LEAST_GAPS = 10_000

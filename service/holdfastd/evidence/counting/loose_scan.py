@@ -6,7 +6,7 @@ from holdfastd.evidence.counting.model import Count, Strategy, Subject
 from holdfastd.evidence.statements import from_only, key_match
 from holdfastd.names import identifier
 
-_SETTINGS = {"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off", "jit": "off"}
+_SETTINGS = {"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off"}
 #: The scan gives up at this many times the values it expected, and not below so many.
 _PATIENCE = 4
 _LEAST_STEPS = 1_000

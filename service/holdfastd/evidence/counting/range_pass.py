@@ -14,7 +14,7 @@ from holdfastd.evidence.counting.model import Count, Strategy, Subject
 from holdfastd.evidence.statements import from_only
 from holdfastd.names import identifier
 
-_SETTINGS = {"work_mem": "4MB", "jit": "off"}
+_SETTINGS = {"work_mem": "4MB"}
 _GREATEST = 9_223_372_036_854_775_807
 #: A range takes 17 bytes of one value in memory: beyond this many the value weighs more than it saves.
 _MOST_GAPS = 1_000_000
