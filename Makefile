@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS = 1
 # Compiling bytecode into a read-only checkout is nobody's wish.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: install demo test test-fast lint types proto verify bench-audit clean
+.PHONY: install demo test test-all test-fast lint types proto verify bench-audit clean
 
 install: $(VENV)/.installed
 
@@ -26,6 +26,10 @@ demo: install
 	@$(BIN)/python clients/python/examples/demo
 
 test: install
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not slow" tests
+
+# All of make test, and the tests that take long: every place where the process can be killed.
+test-all: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests
 
 test-fast: install

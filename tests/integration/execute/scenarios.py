@@ -109,10 +109,10 @@ SCENARIOS = (
         CREATE SCHEMA "We""ird; DROP SCHEMA public; --";
         CREATE TABLE "We""ird; DROP SCHEMA public; --"."user'\\ $q0$ %s" ("id'); --" integer PRIMARY KEY);
         CREATE TABLE "We""ird; DROP SCHEMA public; --"."referencing" (
-          "referencing" integer, id integer PRIMARY KEY, "user'\\ $q0$ %s_id" integer);
+          "referencing" boolean, id integer PRIMARY KEY, "user'\\ $q0$ %s_id" integer);
         ALTER TABLE "We""ird; DROP SCHEMA public; --"."user'\\ $q0$ %s" RENAME "id'); --" TO "id";
         INSERT INTO "We""ird; DROP SCHEMA public; --"."user'\\ $q0$ %s" VALUES (1), (2);
-        INSERT INTO "We""ird; DROP SCHEMA public; --"."referencing" VALUES (7, 1, 1), (8, 2, 3), (9, 3, NULL);
+        INSERT INTO "We""ird; DROP SCHEMA public; --"."referencing" VALUES (true, 1, 1), (false, 2, 3), (NULL, 3, NULL);
         """,
         overrides=(
             delete(

@@ -1,4 +1,4 @@
-"""Every scenario goes through audit, plan, apply, verify, roll back, and again: the second time from an equal database."""
+"""Every scenario goes through audit, plan, apply, verify, roll back; on the newest version again, from an equal database."""
 
 from collections.abc import AsyncIterator
 
@@ -11,6 +11,10 @@ from support.harness import Harness, harness
 from support.postgres import Server
 
 
+#: What is done twice on one version need not be done twice on all.
+NEWEST = 18
+
+
 @pytest.fixture
 async def replica(any_postgres: Server) -> AsyncIterator[Harness]:
     async with harness(any_postgres) as running:
@@ -18,7 +22,7 @@ async def replica(any_postgres: Server) -> AsyncIterator[Harness]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
-async def test_apply_and_roll_back_twice(any_postgres: Server, any_database: str, replica: Harness, scenario: Scenario) -> None:
+async def test_apply_and_roll_back(any_postgres: Server, any_database: str, replica: Harness, scenario: Scenario) -> None:
     """What applying changes, rolling back undoes to the letter, and applying again changes as before."""
     connection = await asyncpg.connect(any_database)
     await connection.execute(scenario.sql)
@@ -27,7 +31,7 @@ async def test_apply_and_roll_back_twice(any_postgres: Server, any_database: str
     await replica.register(any_database)
     before = await state_of(any_postgres, any_database)
 
-    for _ in range(2):
+    for _ in range(2 if any_postgres.major == NEWEST else 1):
         await replica.audit()
         plan = await replica.plan("shop", *scenario.overrides)
         application = await replica.apply(plan)
