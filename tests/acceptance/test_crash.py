@@ -7,6 +7,7 @@ import pytest
 
 from holdfast import Holdfast
 from holdfast.v1 import core_pb2 as core
+from holdfast.v1.plan_service_pb2 import Override, Policy
 from support.equality import state_of
 from support.postgres import Server
 from support.service import Service, final, register, running_service
@@ -22,6 +23,19 @@ ANALYZE;
 """
 
 
+#: Said, not left to advice: these tests are about crashes.
+DELETE_ORPHANS = Policy(
+    overrides=[
+        Override(
+            relationship_id="public.reports(station_id)->public.stations(id)",
+            include=True,
+            on_delete=core.ON_DELETE_CASCADE,
+            orphan_action=core.ORPHAN_ACTION_DELETE,
+        )
+    ]
+)
+
+
 async def load(database: str, sql: str) -> asyncpg.Connection:
     connection = await asyncpg.connect(database)
     await connection.execute(sql)
@@ -31,7 +45,7 @@ async def load(database: str, sql: str) -> asyncpg.Connection:
 async def approved_plan(client: Holdfast, database: str) -> str:
     await register(client, "shop", database)
     await final(client.audit("shop"))
-    plan = await client.plan("shop")
+    plan = await client.plan("shop", DELETE_ORPHANS)
     await client.approve_plan(plan.id)
     return plan.id
 

@@ -4,12 +4,14 @@ Level by level: the addresses of the rows of one level are sent back to find the
 takes more rows than the bound is not one to approve by default.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
 
 from holdfastd.catalog.model import Catalog, ForeignKey, OnDelete, Operator, TableKind
+from holdfastd.evidence.hindrances import find_forbidding_check, find_publication, find_unfollowed
 from holdfastd.evidence.model import Closure, Edge
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
 from holdfastd.names import ColumnSet, TableName
@@ -61,8 +63,9 @@ async def measure_closure(
         await _follow(walk, [(table, level)])
         if not walk.blocked:
             await _find_protected(walk)
-        if not walk.blocked:
-            await _find_lost(walk, staying)
+        for find in (_find_disagreement, _find_hindrance, lambda walk: _find_lost(walk, staying)):
+            if not walk.blocked:
+                await find(walk)
     if walk.is_full():
         walk.blocked = f"deleting would take more than {MOST_ROWS} rows along"
     return walk.closure()
@@ -77,9 +80,18 @@ async def measure_change(
     *,
     staying: Sequence[ForeignKey],
     rows: int,
+    nulled: bool,
 ) -> Closure:
-    """Return the rows that changing the orphan rows of a relationship would change, and what forbids it."""
+    """Return the rows that changing the orphan rows of a relationship would change, and what forbids it.
+
+    `nulled`: they are set NULL, not given another value.
+    """
     table = referencing.table
+    blocked = await find_publication(connection, catalog.tables[table], deletes=False)
+    if nulled and not blocked:
+        blocked = await find_forbidding_check(connection, catalog, referencing, referenced, operators)
+    if blocked:
+        return Closure(rows={table: rows}, blocked=blocked)
     condition = orphan_condition(catalog, referencing, referenced, operators)
     for key in staying:
         if key.referencing.table == table and set(key.referencing.columns).intersection(referencing.columns):
@@ -124,6 +136,25 @@ async def _find_protected(walk: _Walk) -> None:
         if dependents:
             walk.blocked = f"{len(dependents)} rows of {edge.referencing.table} reference them, ON DELETE {edge.on_delete}"
             return
+
+
+async def _find_disagreement(walk: _Walk) -> None:
+    """Look for rows of which two keys on the same columns say different things: which of them acts first is not ours to say."""
+    for table in walk.deleted.keys() | walk.nulled.keys():
+        reached = [edge for edge in walk.edges if edge.referencing.table == table and walk.deleted.get(edge.referenced.table)]
+        for one, other in itertools.combinations(reached, 2):
+            same = set(one.referencing.columns) & set(other.referencing.columns)
+            if same and one.on_delete is not other.on_delete and await _dependents(walk, one, walk.deleted[one.referenced.table]):
+                walk.blocked = f"keys of {table} on the same columns disagree: ON DELETE {one.on_delete}, and {other.on_delete}"
+
+
+async def _find_hindrance(walk: _Walk) -> None:
+    for rows, deletes in ((walk.deleted, True), (walk.nulled, False)):
+        for name in (name for name, addresses in rows.items() if addresses):
+            table = walk.catalog.tables[name]
+            walk.blocked = walk.blocked or await find_publication(walk.connection, table, deletes=deletes)
+            if deletes and not walk.blocked:
+                walk.blocked = await find_unfollowed(walk.connection, walk.catalog, table, rows[name])
 
 
 async def _find_lost(walk: _Walk, staying: Sequence[ForeignKey]) -> None:

@@ -25,6 +25,8 @@ async def obstacles(connection: asyncpg.Connection, catalog: Catalog, plan_id: s
     """Return why a rollback could not be exact; empty when it can."""
     if not await ledger.exists(connection):
         return ("schema holdfast is gone, and the backup with it",)
+    # Without statistics the planner takes a backup for a handful of rows, and compares each with each.
+    await connection.execute("ANALYZE holdfast.ledger, holdfast.backup")
     begun = await ledger.begun_steps(connection, plan_id)
     found = [*_missing_parts(catalog, plan, begun), *await _damage(connection, plan_id)]
     if found:
@@ -83,7 +85,7 @@ async def _ask(connection: asyncpg.Connection, plan_id: str, checks: Iterable[st
 
 
 async def _broken_rules(connection: asyncpg.Connection, catalog: Catalog, plan_id: str, plan: Plan) -> list[str]:
-    dropped = _dropped(plan)
+    dropped = await _dropped(connection, plan)
     for row in await connection.fetch(_QUERIES["saved_tables"], plan_id):
         table = catalog.tables[TableName(row["table_schema"], row["table_name"])]
         rules = await _read_rules(connection, table)
@@ -93,9 +95,11 @@ async def _broken_rules(connection: asyncpg.Connection, catalog: Catalog, plan_i
     return []
 
 
-def _dropped(plan: Plan) -> frozenset[KeyName]:
-    """Return the keys that are gone when rows are put back."""
-    return frozenset((step.table, step.object_name) for step in plan.steps if step.table is not None and is_key(step))
+async def _dropped(connection: asyncpg.Connection, plan: Plan) -> frozenset[KeyName]:
+    """Return the keys that are gone when rows are put back; what others made under such a name stays."""
+    keys = [step for step in plan.steps if is_key(step)]
+    ours = [step for step in keys if await connection.fetchval(step.undo_when)]
+    return frozenset((step.table, step.object_name) for step in ours if step.table is not None)
 
 
 def is_key(step: Step) -> bool:

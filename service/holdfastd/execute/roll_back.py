@@ -20,6 +20,7 @@ from holdfastd.execute.verify import verify
 from holdfastd.jobs.model import EventKind, Happening, Progress, Verification
 from holdfastd.plan.model import LockPolicy, Plan, Statement, Step, StepKind
 
+
 @dataclass(slots=True, kw_only=True)
 class Rollback:
     """One application being undone by one session."""

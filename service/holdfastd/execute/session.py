@@ -61,6 +61,7 @@ async def open_session(dsn: str, job: Job) -> AsyncIterator[TargetSession]:
         try:
             session = TargetSession(work=work, observer=observer, job=job)
             await _refuse_pooler(session)
+            await _fire_triggers(session)
             await _end_predecessors(session)
             await _take_lock(session)
             yield session
@@ -75,6 +76,18 @@ async def _refuse_pooler(session: TargetSession) -> None:
     if pids != {session.backend}:
         message = "The connection goes through a pooler in transaction mode, which loses locks and settings; register a direct DSN."
         raise Refused(message, reason=Reason.TARGET_POOLED, facts={"database": session.job.database})
+
+
+async def _fire_triggers(session: TargetSession) -> None:
+    """Make sure that keys cascade and are checked, though the role or the database may be set up for replication."""
+    try:
+        await session.work.execute(
+            "SELECT pg_catalog.set_config(name, 'origin', false) FROM pg_catalog.pg_settings"
+            " WHERE name = 'session_replication_role' AND setting <> 'origin'"
+        )
+    except asyncpg.InsufficientPrivilegeError as error:
+        message = "session_replication_role is not origin for this role, so keys are not enforced in its sessions; reset it for the role."
+        raise Refused(message, reason=Reason.MISSING_PRIVILEGE, facts={"database": session.job.database}) from error
 
 
 async def _end_predecessors(session: TargetSession) -> None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from holdfastd.errors import Reason, Refused
+from holdfastd.errors import Cancelled, LeaseLost, Reason, Refused
 from holdfastd.execute.reporter import Reporter
 from holdfastd.execute.session import TargetSession
 from holdfastd.jobs.model import EventKind, Happening
@@ -79,6 +79,10 @@ async def run_locked(
         try:
             async with _naming_blockers(session, reporter, step) as seen:
                 return await _run_once(session, work, timeout_ms, transactional=transactional)
+        except asyncpg.QueryCanceledError:
+            # Ours, when somebody asked to stop meanwhile.
+            reporter.raise_if_stopped()
+            raise
         except _RETRIED as error:
             blocker = seen.last or blocker
             timeout_ms = _AUTOVACUUM_TIMEOUT_MS if seen.only_autovacuum else budget.timeout_ms
@@ -148,12 +152,23 @@ async def _look_out(session: TargetSession, reporter: Reporter, step: int, seen:
         rows = await session.observer.fetch(_BLOCKERS, session.backend)
         if not rows:
             continue
+        if _is_stopped(reporter):
+            # Waiting can take as long as the lock policy says, and nobody wants its result any more.
+            await session.observer.execute("SELECT pg_catalog.pg_cancel_backend($1)", session.backend)
         first = not seen.blockers
         seen.blockers += [_blocker(row) for row in rows]
         if first:
             waited = time.monotonic() - started
             message = f"Waiting for a lock since {waited:.1f} s{_who(seen.last)}."
             await reporter.record(Happening(kind=EventKind.LOCK_WAIT, message=message, step=step))
+
+
+def _is_stopped(reporter: Reporter) -> bool:
+    try:
+        reporter.raise_if_stopped()
+    except (Cancelled, LeaseLost):
+        return True
+    return False
 
 
 def _blocker(row: asyncpg.Record) -> Blocker:

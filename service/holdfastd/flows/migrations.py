@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import HoldfastError, Reason, Refused
+from holdfastd.execute import ledger
 from holdfastd.execute.obstacles import obstacles, refuse
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import answered, deed, log_failure, once
@@ -95,10 +96,11 @@ async def roll_back(services: Services, caller: Caller, job_id: str) -> Job:
     async with services.store.connection() as connection:
         application = await jobs.get(connection, job_id)
         _refuse_unfinished(application)
+        _refuse_overtaken(application, await jobs.last_application(connection, application.plan_id))
         plan = await plans.get(connection, application.plan_id)
         record = await databases.get(connection, application.database)
     try:
-        await _refuse_inexact(services, record, plan)
+        await _refuse_inexact(services, record, plan, application)
     except HoldfastError as error:
         await log_failure(services, caller, "plan.roll_back", error, database=record.name, subject=plan.id)
         raise
@@ -130,9 +132,19 @@ def _refuse_unfinished(application: Job) -> None:
         raise Refused(message, reason=Reason.JOB_STATE, facts={"state": application.state})
 
 
-async def _refuse_inexact(services: Services, record: DatabaseRecord, plan: PlanRecord) -> None:
+def _refuse_overtaken(application: Job, last: str) -> None:
+    """The backup and the ledger are the plan's: what is undone is its last application."""
+    if application.id != last:
+        message = f"Job {last} applied plan {application.plan_id} again since; roll that one back."
+        raise Refused(message, reason=Reason.JOB_STATE, facts={"job": last})
+
+
+async def _refuse_inexact(services: Services, record: DatabaseRecord, plan: PlanRecord, application: Job) -> None:
     async with reading(services, record, "preflight") as connection:
         refuse_failed([item for item in await check(connection, None) if item.id in _REASONS])
+        if not application.progress.done and not await ledger.exists(connection):
+            message = f"Job {application.id} ended before it changed anything; there is nothing to roll back."
+            raise Refused(message, reason=Reason.JOB_STATE, facts={"state": application.state})
         found = await obstacles(connection, await read_catalog(connection), plan.id, plan.plan)
         if found:
             raise refuse(found)

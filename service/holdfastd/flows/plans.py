@@ -128,7 +128,8 @@ async def _measure(
         if decision.orphan_action is OrphanAction.DELETE:
             closure = await measure_closure(connection, catalog, *key, edges, staying=staying)
         elif decision.orphan_action is not OrphanAction.LEAVE:
-            closure = await measure_change(connection, catalog, *key, staying=staying, rows=decision.orphan_rows)
+            nulled = decision.orphan_action is OrphanAction.SET_NULL
+            closure = await measure_change(connection, catalog, *key, staying=staying, rows=decision.orphan_rows, nulled=nulled)
         else:
             continue
         closures[decision.relationship_id] = closure

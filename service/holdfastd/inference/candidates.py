@@ -5,17 +5,20 @@ In comes a catalog; out come candidates: at most one per referencing columns, ea
 
 from holdfastd.catalog.model import Catalog
 from holdfastd.inference.composites import find_composites
-from holdfastd.inference.confidence import judge, read_weights
+from holdfastd.inference.confidence import Judged, judge, read_weights
 from holdfastd.inference.consensus import with_convention, with_siblings
 from holdfastd.inference.gather import declared, gather
 from holdfastd.inference.implied import lower_implied
 from holdfastd.inference.model import Candidate
 from holdfastd.inference.naming import Naming, learn
 from holdfastd.inference.people import find_people
+from holdfastd.inference.types import Fit
 from holdfastd.inference.wording import evidence_for
 
 #: Candidates below this confidence are not worth a reader's time.
 KEPT_FROM = 0.3
+#: Confidence in a relationship whose names agree and whose types do not: the corpus has none, as no key can be declared there.
+MISMATCHED = 0.35
 
 
 def infer_candidates(catalog: Catalog) -> tuple[Candidate, ...]:
@@ -36,9 +39,17 @@ def _of_one_column(catalog: Catalog, naming: Naming) -> tuple[Candidate, ...]:
         Candidate(
             referencing=each.case.referencing,
             referenced=each.option.referenced,
-            confidence=round(each.confidence, 3),
+            confidence=round(confidence, 3),
             evidence=evidence_for(each),
         )
         for each in judged
-        if each.option is not None and each.confidence >= KEPT_FROM
+        if each.option is not None and (confidence := _confidence(each)) >= KEPT_FROM
     )
+
+
+def _confidence(judged: Judged) -> float:
+    """A column named after a table by all means, but of a type that cannot be compared, is worth a finding, never a plan."""
+    option, case = judged.option, judged.case
+    named = option is not None and option.fit is Fit.MISMATCH and "role_0" in option.traits and bool(option.traits & {"exact", "module"})
+    meant = "suffix_strong" in case.traits and not case.traits & {"external", "opaque"}
+    return max(judged.confidence, MISMATCHED) if named and meant else judged.confidence

@@ -13,7 +13,7 @@ from holdfastd.inference.vocabulary import AGENT_WORDS, BY, KINSHIP_WORDS, PERSO
 
 Clue = tuple[Entity, Key | None, frozenset[str]]
 
-_MANY = 20  # tables ending in the same word: beyond this only those that share words with the referencing table are looked at
+_MANY = 10  # tables that the same words may mean: beyond this only those near the referencing table are looked at
 _ROLE_WORDS = 4
 _AGENT_ENDINGS = ("er", "or")
 _SHORTEST_ABBREVIATION = 3
@@ -24,6 +24,7 @@ def clues(case: Case, naming: Naming, people: People) -> Iterator[Clue]:
     yield from _by_table_name(case, naming)
     yield from _by_context(case, naming)
     yield from _by_key_name(case, naming)
+    yield from _by_table_and_key(case, naming)
     yield from _by_abbreviation(case, naming)
     yield from _to_itself(case)
     yield from _to_people(case, naming, people)
@@ -37,7 +38,12 @@ def _by_table_name(case: Case, naming: Naming) -> Iterator[Clue]:
     stem = case.stem.words
     for dropped in range(min(len(stem), _ROLE_WORDS)):
         for reading in _readings(case, naming, stem[dropped:]):
+            if reading.entity is case.entity and not dropped:
+                continue  # `devices.device_id` is the device's own number
             yield reading.entity, None, frozenset({_manner(case, reading), f"role_{dropped}", *_extra(case, reading, stem[:dropped])})
+    if case.stem.number:
+        for reading in _readings(case, naming, (*stem, case.stem.number)):
+            yield reading.entity, None, frozenset({_manner(case, reading), "role_0"})
     for start in range(len(stem)):
         for end in range(start + 1, len(stem)):
             for reading in _readings(case, naming, stem[start:end]):
@@ -49,10 +55,14 @@ def _readings(case: Case, naming: Naming, part: Words) -> tuple[Reading, ...]:
     found = naming.readings.get(squash(part), ())
     if len(found) <= _MANY:
         return found
-    near = set(case.entity.words)
-    return tuple(
-        reading for reading in found if not reading.after and (len(reading.before) <= reading.entity.module or near & set(reading.before))
-    )
+    return tuple(reading for reading in found if not reading.after and _is_near(case, reading.entity))[:_MANY]
+
+
+def _is_near(case: Case, entity: Entity) -> bool:
+    """Tell whether a table is in the same schema and shares a word with the referencing one, or has no other words to share."""
+    if entity.table.name.schema != case.entity.table.name.schema:
+        return False
+    return len(entity.own) == 1 or not set(case.entity.words).isdisjoint(entity.words)
 
 
 def _manner(case: Case, reading: Reading) -> str:
@@ -105,11 +115,18 @@ def _by_key_name(case: Case, naming: Naming) -> Iterator[Clue]:
         rest = parts[dropped:]
         if len(squash(rest)) < _SHORTEST_ABBREVIATION or (len(rest) == 1 and dropped):
             return
-        for entity, key in naming.key_names.get(squash(rest), ()):
+        named = naming.key_names.get(squash(rest), ())
+        for entity, key in named if len(named) <= _MANY else [each for each in named if _is_near(case, each[0])][:_MANY]:
             if entity.table.name != case.entity.table.name or dropped:
                 rule = ("key_name" if key.is_primary else "unique_name") + ("_role" if dropped else "")
                 told = {"key_name_in_context"} if not dropped and _within(entity.own, case.entity.words) else set()
                 yield entity, key, frozenset({rule, *told})
+
+
+def _by_table_and_key(case: Case, naming: Naming) -> Iterator[Clue]:
+    """`currency_code` → `currencies.code`, whatever the language: the name of a table and of its key, together."""
+    for entity, key in naming.qualified.get(squash(case.words), ()):
+        yield entity, key, frozenset({"qualified"})
 
 
 def _by_abbreviation(case: Case, naming: Naming) -> Iterator[Clue]:
@@ -119,10 +136,10 @@ def _by_abbreviation(case: Case, naming: Naming) -> Iterator[Clue]:
         return
     last = stem[-1]
     if len(last) >= _SHORTEST_ABBREVIATION:
-        for entity in naming.abbreviated.get(last[:_SHORTEST_ABBREVIATION], ()):
-            if entity.words[-1].startswith(last):
-                yield entity, None, frozenset({"abbreviation"})
-    for entity in naming.initials.get(last, ()):
+        longer = [entity for entity in naming.abbreviated.get(last[:_SHORTEST_ABBREVIATION], ()) if entity.words[-1].startswith(last)]
+        for entity in longer if len(longer) <= _MANY else [each for each in longer if _is_near(case, each)][:_MANY]:
+            yield entity, None, frozenset({"abbreviation"})
+    for entity in naming.initials.get(last, ())[:_MANY]:
         yield entity, None, frozenset({"initials"})
 
 

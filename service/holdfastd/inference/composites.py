@@ -170,6 +170,9 @@ def _mapped(naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName
 def _column_for(naming: Naming, other: Entity, entity: Entity, words: Words, whole: Words) -> tuple[str, str] | None:
     """Return the column that stands for one member, and how: `full` name, `same` name, or `named` after the table."""
     listed = list(zip(other.table.columns, other.column_names, strict=True))
+    whole_name = [column.name for column, parts in listed if parts in {(*entity.words, *words), (*entity.own, *words)}]
+    if whole_name:
+        return whole_name[0], "named"
     if words == ("id",):
         own = [column.name for column, parts in listed if whole != words and parts == whole]
         if own:

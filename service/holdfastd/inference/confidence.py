@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import takewhile
 
 from holdfastd.inference.cases import Case, Option
 
@@ -19,6 +20,7 @@ _SHARES = ((0.97, "share_97"), (0.9, "share_90"), (0.7, "share_70"), (0.5, "shar
 _NAMED = frozenset({"exact", "module", "context_whole"})
 _MANNERS = (
     ("named", _NAMED),
+    ("qualified", frozenset({"qualified"})),
     ("keyed", frozenset({"key_name"})),
     ("acted", frozenset({"agent_role"})),
     ("with_role", _NAMED | {"key_name_role"}),
@@ -33,6 +35,7 @@ _MANNERS = (
     ("self", frozenset({"self", "self_weak", "self_to"})),
     ("owner", frozenset({"owner_by_place", "owner_by_own_end"})),
     ("inside", frozenset({"inside"})),
+    ("sworn", frozenset({"declared_all", "declared_most"})),
     ("siblings", frozenset({"only_siblings"})),
 )
 _WEIGHED = frozenset(
@@ -64,6 +67,11 @@ _WEIGHED = frozenset(
         "role_3",
     }
     | {
+        "declared_all",
+        "declared_most",
+        "declared_some",
+        "declared_few",
+        "declared_none",
         "voted_all",
         "voted_most",
         "voted_some",
@@ -117,9 +125,17 @@ def judge(case: Case, weights: Weights) -> Judged:
     if not case.options:
         return Judged(case=case, option=None, target=0.0, reference=0.0)
     shares = target_shares(case, weights.target)
-    share, option = max(zip(shares, case.options, strict=True), key=lambda each: (each[0], each[1].referenced))
+    share = max(shares)
+    equals = [option for each, option in zip(shares, case.options, strict=True) if each == share]
+    option = max(equals, key=lambda option: (_spelled_alike(case, option), option.referenced))
     chance = _logistic(_sum(weights.reference, reference_traits(case, option, share)))
     return Judged(case=case, option=option, target=share, reference=chance)
+
+
+def _spelled_alike(case: Case, option: Option) -> int:
+    """How many letters a column and a table start with in the same case: `UserId` is of `Users` where there are `users`, too."""
+    pairs = zip(case.column.name, option.entity.table.name.name, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def target_shares(case: Case, coefficients: Coefficients) -> list[float]:

@@ -4,8 +4,8 @@ In come cases, and what the first pass believes; out come cases with more traits
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from holdfastd.catalog.model import TypeFacts
 from holdfastd.inference.cases import Case, Option
@@ -13,6 +13,9 @@ from holdfastd.inference.confidence import Judged
 from holdfastd.inference.naming import squash
 from holdfastd.inference.types import Fit, fit
 from holdfastd.names import ColumnSet
+
+#: A table, or a way of finding one that leads elsewhere from every table.
+Place = ColumnSet | str
 
 _PLAIN = frozenset({"exact", "module"})
 _CONVENTIONS = ((0.9, "always"), (0.6, "mostly"), (0.25, "partly"), (0.0, "seldom"))
@@ -47,36 +50,40 @@ def with_siblings(judged: Sequence[Judged], types: TypeFacts, declared: Sequence
     for each in (*judged, *declared):
         groups[squash(each.case.words)].append(each)
     known = {each.case.referencing for each in declared}
-    return tuple(case for group in groups.values() for case in _group_with_votes(group, types) if case.referencing not in known)
+    polls = {name: _hold_poll(group, known) for name, group in groups.items()}
+    return tuple(_with_votes(each, polls[squash(each.case.words)], types) for each in judged)
 
 
-def _group_with_votes(group: Sequence[Judged], types: TypeFacts) -> Iterable[Case]:
-    """Let the columns of one name vote on each other, nobody on itself."""
-    if len(group) == 1:
-        case = group[0].case
-        yield replace(case, traits=case.traits | {"alone"}, options=_unvoted(case))
-        return
-    votes: dict[ColumnSet | str, float] = defaultdict(float)
-    places: dict[ColumnSet | str, Option] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Poll:
+    """What the columns of one name vote for. Places are tables, and ways of finding one from any table."""
+
+    members: int
+    votes: Mapping[Place, float]
+    total: float
+    #: Votes of declared keys.
+    sworn: Mapping[Place, float]
+    #: Tables with a fair share of the votes, one option that names each.
+    leading: Mapping[ColumnSet, Option]
+
+
+def _hold_poll(group: Sequence[Judged], known: Collection[ColumnSet]) -> _Poll:
+    votes: dict[Place, float] = defaultdict(float)
+    sworn: dict[Place, float] = defaultdict(float)
+    options: dict[ColumnSet, Option] = {}
     for each in group:
         for place, weight in _ballot(each):
             votes[place] += weight
-            places[place] = each.option or places[place]
-    total = sum(weight for each in group for place, weight in _ballot(each) if isinstance(place, ColumnSet))
-    for each in group:
-        own = dict(_ballot(each))
-        others = {place: weight - own.get(place, 0.0) for place, weight in votes.items()}
-        yield _with_votes(
-            each.case,
-            others,
-            total - sum(weight for place, weight in own.items() if isinstance(place, ColumnSet)),
-            len(group) - 1,
-            places,
-            types,
-        )
+            if each.case.referencing in known:
+                sworn[place] += weight
+        if each.option is not None and each.option.referenced in votes:
+            options[each.option.referenced] = each.option
+    total = sum(weight for place, weight in votes.items() if isinstance(place, ColumnSet))
+    leading = {place: option for place, option in options.items() if votes[place] >= _WEIGHTY * total}
+    return _Poll(members=len(group), votes=votes, total=total, sworn=sworn, leading=leading)
 
 
-def _ballot(each: Judged) -> Iterable[tuple[ColumnSet | str, float]]:
+def _ballot(each: Judged) -> Iterable[tuple[Place, float]]:
     """A vote for the table itself and one for the way it was found: `parent_id` points at another table everywhere."""
     if each.option is not None and each.confidence >= _WEIGHTY:
         yield each.option.referenced, each.confidence
@@ -84,43 +91,46 @@ def _ballot(each: Judged) -> Iterable[tuple[ColumnSet | str, float]]:
             yield manner, each.confidence
 
 
-def _with_votes(
-    case: Case,
-    others: Mapping[ColumnSet | str, float],
-    total: float,
-    members: int,
-    places: Mapping[ColumnSet | str, Option],
-    types: TypeFacts,
-) -> Case:
-    traits = case.traits | {"siblings_" + _level(total / members)}
+def _with_votes(each: Judged, poll: _Poll, types: TypeFacts) -> Case:
+    """Tell a column what the others of its name vote for; nobody votes on itself."""
+    case, own = each.case, dict(_ballot(each))
+    total = poll.total - sum(weight for place, weight in own.items() if isinstance(place, ColumnSet))
+    alone = "alone" if poll.members == 1 else "siblings_" + _level(total / (poll.members - 1))
+    traits = case.traits | {alone}
     if total < _WEIGHTY:
-        return replace(case, traits=traits, options=_unvoted(case))
-    options = []
-    for option in case.options:
-        places_meant: list[ColumnSet | str] = [option.referenced, *(_RELATIVE & option.traits)]
-        share = max(others.get(place, 0.0) for place in places_meant) / total
-        options.append(option.having("voted_" + _level(share)))
+        return replace(case, traits=traits, options=tuple(option.having("unvoted") for option in case.options))
+    sworn = sum(weight for place, weight in poll.sworn.items() if isinstance(place, ColumnSet))
+    options = [option.having(*_opinions(_places(option), poll, own, total, sworn)) for option in case.options]
     listed = {option.referenced for option in case.options}
-    for place, weight in others.items():
-        if isinstance(place, ColumnSet) and place not in listed and weight / total >= _WEIGHTY:
-            added = _added(case, places[place], types, weight / total)
-            options += [added] if added is not None else []
+    for place, like in poll.leading.items():
+        if place not in listed and poll.votes[place] - own.get(place, 0.0) >= _WEIGHTY * total:
+            options += _added(case, like, types, _opinions((place,), poll, own, total, sworn))
     return replace(case, traits=traits, options=tuple(options))
 
 
-def _unvoted(case: Case) -> tuple[Option, ...]:
-    return tuple(option.having("unvoted") for option in case.options)
+def _places(option: Option) -> tuple[Place, ...]:
+    return (option.referenced, *(_RELATIVE & option.traits))
 
 
-def _added(case: Case, like: Option, types: TypeFacts, share: float) -> Option | None:
-    """An option that only siblings propose."""
+def _opinions(places: Iterable[Place], poll: _Poll, own: Mapping[Place, float], total: float, sworn: float) -> frozenset[str]:
+    """Say how large a share of the others votes for a place, and of those whose key is declared."""
+    listed = tuple(places)
+    share = max(poll.votes.get(place, 0.0) - own.get(place, 0.0) for place in listed) / total
+    found = {"voted_" + _level(share)}
+    if sworn:
+        found.add("declared_" + _level(max(poll.sworn.get(place, 0.0) for place in listed) / sworn))
+    return frozenset(found)
+
+
+def _added(case: Case, like: Option, types: TypeFacts, opinions: frozenset[str]) -> list[Option]:
+    """The option that only siblings propose, where the types allow it."""
     agreement = fit(types, case.column, like.key.column, like.key.entry)
     if agreement <= Fit.MISMATCH or like.referenced == case.referencing:
-        return None
-    traits = {"only_siblings", "voted_" + _level(share), f"fit_{agreement.name.lower()}"} | (like.traits & {"satellite", "not_primary"})
+        return []
+    traits = {"only_siblings", f"fit_{agreement.name.lower()}"} | opinions | (like.traits & {"satellite", "not_primary"})
     if like.entity is case.entity:
         traits.add("same_table")
-    return Option(entity=like.entity, key=like.key, fit=agreement, traits=frozenset(traits))
+    return [Option(entity=like.entity, key=like.key, fit=agreement, traits=frozenset(traits))]
 
 
 def _level(share: float) -> str:

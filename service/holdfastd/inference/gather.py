@@ -16,8 +16,6 @@ from holdfastd.names import TableName
 
 _SERVED = ("indexed_alone", "indexed_first", "indexed_within")
 
-from holdfastd.names import TableName
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -38,12 +36,19 @@ def _cases(entity: Entity, around: Surroundings) -> Iterator[Case]:
     known = {key.referencing.columns for key in entity.table.foreign_keys}
     places = _indexed_places(entity)
     for column, parts in zip(entity.table.columns, entity.column_names, strict=True):
+        stem = stem_of(parts)
         if (column.name,) in known or is_filled_here(column) or not may_hold_ids(column) or is_polymorphic(entity, column.name):
             continue
-        stem = stem_of(parts)
+        if is_counter(column, stem):
+            continue
         traits = frozenset((*_name_traits(entity, column, stem), _type_trait(column), *_key_traits(entity, column, places)))
         case = Case(entity=entity, column=column, words=parts, stem=stem, traits=traits)
         yield replace(case, options=_options(case, around))
+
+
+def is_counter(column: Column, stem: Stem) -> bool:
+    """Tell whether a column counts: `comments integer` is the number of them."""
+    return not stem.suffix and column.type.category == "N" and is_plural(column.name)
 
 
 def is_filled_here(column: Column) -> bool:
@@ -80,9 +85,9 @@ def is_polymorphic(entity: Entity, name: str) -> bool:
 def _options(case: Case, around: Surroundings) -> tuple[Option, ...]:
     """Return what the clues propose, one option per key; several clues to the same key add their traits up."""
     proposed: dict[tuple[TableName, str], tuple[Entity, Key | None, set[str]]] = {}
-    for entity, key, traits in clues(case, around.naming, around.people):
+    for entity, key, told in clues(case, around.naming, around.people):
         place = (entity.table.name, key.column.name if key else "")
-        proposed.setdefault(place, (entity, key, set()))[2].update(traits)
+        proposed.setdefault(place, (entity, key, set()))[2].update(told)
     found: dict[tuple[TableName, str], tuple[Entity, Key, Fit, set[str]]] = {}
     for entity, named, traits in proposed.values():
         agreement, key = _key_for(case, entity, named, around.types)

@@ -6,6 +6,7 @@ In comes a catalog; out goes a `Naming`, the dictionary that every rule looks wo
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from holdfastd.catalog.model import Catalog, Column, IndexColumn, Table
 from holdfastd.catalog.operators import is_referenceable
@@ -75,6 +76,8 @@ class Naming:
     readings: Mapping[str, tuple[Reading, ...]]
     #: Squashed name of a key column (its table's column prefix cut) -> tables and keys called so.
     key_names: Mapping[str, tuple[tuple[Entity, Key], ...]]
+    #: Squashed names of a table and its key together, such as `currencycode` of currencies.code -> tables and keys; plain ids left out.
+    qualified: Mapping[str, tuple[tuple[Entity, Key], ...]]
     #: First letters of a table's last word -> tables, for abbreviations.
     abbreviated: Mapping[str, tuple[Entity, ...]]
     #: First letters of a table's words, together -> tables.
@@ -99,6 +102,7 @@ def learn(catalog: Catalog) -> Naming:
         entities=entities,
         readings=_readings(entities.values()),
         key_names=_key_names(entities.values()),
+        qualified=_qualified(entities.values()),
         abbreviated=_abbreviated(entities.values()),
         initials=_initials(entities.values()),
         made_of=_made_of(entities),
@@ -122,10 +126,15 @@ def taken_apart(parts: Words, vocabulary: frozenset[str]) -> Words:
     return tuple(piece for part in parts for piece in _split(part, vocabulary))
 
 
+@lru_cache(maxsize=65_536)
 def _split(word: str, vocabulary: frozenset[str]) -> Words:
     for suffix in STRONG_SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= _SHORTEST_PART and word[: -len(suffix)] in vocabulary:
-            return (*_split(word[: -len(suffix)], vocabulary), suffix)
+        rest = word.removesuffix(suffix)
+        if rest == word or len(rest) < _SHORTEST_PART:
+            continue
+        parts = _split(rest, vocabulary)
+        if rest in vocabulary or len(parts) > 1:
+            return (*parts, suffix)
     if len(word) < 2 * _SHORTEST_PART:
         return (word,)
     best: list[Words | None] = [()] + [None] * len(word)
@@ -232,6 +241,16 @@ def _key_names(entities: Iterable[Entity]) -> dict[str, tuple[tuple[Entity, Key]
             for name in {squash(key.words), squash(key.full)}:
                 found[name].append((entity, key))
     return {word: tuple(keys) for word, keys in found.items()}
+
+
+def _qualified(entities: Iterable[Entity]) -> dict[str, tuple[tuple[Entity, Key], ...]]:
+    found: dict[str, list[tuple[Entity, Key]]] = defaultdict(list)
+    for entity in entities:
+        for key in entity.keys:
+            if key.words != ("id",):
+                for name in {squash((*entity.words, *key.words)), squash((*entity.own, *key.words))}:
+                    found[name].append((entity, key))
+    return {name: tuple(keys) for name, keys in found.items()}
 
 
 def _abbreviated(entities: Iterable[Entity]) -> dict[str, tuple[Entity, ...]]:

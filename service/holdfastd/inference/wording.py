@@ -12,6 +12,7 @@ _SENTENCES = (
         "exact": "{column} is named after {table}",
         "module": "{column} is named after {table}, its module's prefix aside",
         "context_whole": "{column} and the referencing table's name together name {table}",
+        "qualified": "{column} is the name of {table} and of its key together",
         "key_name": "{column} is called like the primary key of {table}",
         "key_name_role": "{column} ends like the primary key of {table}",
         "numbered": "the referencing table's name lists {table}, and numbered columns follow that order",
@@ -33,6 +34,8 @@ _SENTENCES = (
         "agent": "{column} is a role of a person, and {table} holds the people here",
     },
     {
+        "declared_all": "keys declared on columns of this name point at {table}",
+        "declared_most": "most keys declared on columns of this name point at {table}",
         "only_siblings": "columns of this name in other tables point at {table}",
         "voted_all": "columns of this name in other tables point at {table}, too",
         "voted_most": "most columns of this name in other tables point at {table}",

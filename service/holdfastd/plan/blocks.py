@@ -110,7 +110,7 @@ def refuse_inexact(plan_id: str, plan: Plan) -> Iterator[str]:
         for check in (damaged, *checks)
     ]
     body = "\nDECLARE\n  obstacle text;\nBEGIN\n" + "\n".join(lines) + "\nEND\n"
-    yield f"\n{comment('Could it be exact?')}\nDO {quoted(body)};"
+    yield f"\n{comment('Could it be exact?')}\nANALYZE holdfast.ledger, holdfast.backup;\nDO {quoted(body)};"
 
 
 def put_back(plan_id: str, plan: Plan) -> Iterator[str]:

@@ -174,6 +174,8 @@ class CleanUpRecipe:
     expansions: tuple[Expansion, ...]
     #: Delete or change the orphan rows of the backup; cascades take the dependents. Parameter: batch.
     change: str
+    #: Count rows that one key sets NULL before another deletes them: PostgreSQL does both. Parameter: batch.
+    nulled_first: tuple[str, ...] = ()
     #: Write down how user triggers left the changed rows, where there are any. Parameter: batch.
     left: tuple[str, ...] = ()
     #: The user triggers to turn off while rows are put back: returns statements, turn_off and turn_on.

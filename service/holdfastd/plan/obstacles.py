@@ -4,7 +4,7 @@
 force when somebody wants to roll back, also those that were added since.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from holdfastd.catalog.model import Catalog, Column, ForeignKey, Index, Table

@@ -72,8 +72,12 @@ def build_recipe(
         lock=f"LOCK TABLE {from_only(referenced)} IN SHARE MODE",
         back_up=_back_up(batch),
         recheck=_recheck(batch),
-        expansions=tuple(_expansion(batch, number, edge) for number, edge in following),
+        expansions=(
+            *(_expansion(batch, number, edge) for number, edge in following),
+            *(_fellows(batch, edge) for edge in edges if deletes and _holds_fellows(batch, edge)),
+        ),
         change=_change(batch),
+        nulled_first=tuple(_nulled_first(batch, edge) for _, edge in following if edge.on_delete is OnDelete.SET_NULL),
         left=tuple(left_sql(saved)),
         triggers=triggers_sql(tables),
         restore=restore_sql(saved),
@@ -85,6 +89,11 @@ def _follows(batch: _Batch, edge: Edge) -> bool:
     """Tell whether deleting rows of the batch takes dependents along by this key."""
     reaches = edge.referenced.table in batch.tables and edge.referencing.table in batch.tables
     return reaches and edge.on_delete in (OnDelete.CASCADE, OnDelete.SET_NULL)
+
+
+def _holds_fellows(batch: _Batch, edge: Edge) -> bool:
+    """Tell whether other orphan rows may forbid deleting by this key, until they are deleted, too: they must go in one batch."""
+    return edge.on_delete is OnDelete.NO_ACTION and edge.referencing.table == batch.tables[0] and edge.referenced.table in batch.tables
 
 
 def _changed(batch: _Batch, edges: Sequence[Edge]) -> dict[TableName, dict[str, str]]:
@@ -142,14 +151,8 @@ def _expansion(batch: _Batch, number: int, edge: Edge) -> Expansion:
     """Return the statements that follow one key from the deleted rows of the batch to their dependents."""
     deletes = edge.on_delete is OnDelete.CASCADE
     dependents = batch.number(edge.referencing.table)
-    deleted = _addresses(f"saved.table_number = {batch.number(edge.referenced.table)} AND saved.action = 'DELETE'")
-    pairs = (
-        f"{from_only(batch.catalog.tables[edge.referenced.table])} AS referenced\n"
-        f"      JOIN {from_only(batch.catalog.tables[edge.referencing.table])} AS referencing\n"
-        f"      ON {key_match(batch.catalog, edge.referencing, edge.referenced, edge.operators)}\n"
-        f"      WHERE referenced.ctid = ANY ({deleted})"
-    )
-    known = _addresses(f"saved.table_number = {dependents} AND saved.action = 'DELETE'")
+    pairs = _pairs(batch, edge)
+    known = _deleted(batch, edge.referencing.table)
     back_up = (
         f"INSERT INTO holdfast.backup AS saved {_COLUMNS}\n"
         f"SELECT $1::bigint, {dependents}, dependent.row_id, '{'DELETE' if deletes else 'UPDATE'}', {number}, "
@@ -165,6 +168,40 @@ def _expansion(batch: _Batch, number: int, edge: Edge) -> Expansion:
         f" AND referencing.ctid = ANY ({_addresses(f'saved.via = {number}')})))"
     )
     return Expansion(back_up=back_up, recheck=recheck)
+
+
+def _nulled_first(batch: _Batch, edge: Edge) -> str:
+    """Return the question how many rows a key sets NULL that are deleted in the same batch."""
+    known = _deleted(batch, edge.referencing.table)
+    return f"SELECT pg_catalog.count(*) FROM {_pairs(batch, edge)} AND referencing.ctid = ANY ({known})"
+
+
+def _pairs(batch: _Batch, edge: Edge) -> str:
+    """Return the deleted rows of a batch with those that reference them by a key, up to its WHERE."""
+    return (
+        f"{from_only(batch.catalog.tables[edge.referenced.table])} AS referenced\n"
+        f"      JOIN {from_only(batch.catalog.tables[edge.referencing.table])} AS referencing\n"
+        f"      ON {key_match(batch.catalog, edge.referencing, edge.referenced, edge.operators)}\n"
+        f"      WHERE referenced.ctid = ANY ({_deleted(batch, edge.referenced.table)})"
+    )
+
+
+def _deleted(batch: _Batch, table: TableName) -> str:
+    return _addresses(f"saved.table_number = {batch.number(table)} AND saved.action = 'DELETE'")
+
+
+def _fellows(batch: _Batch, edge: Edge) -> Expansion:
+    """Return the statements that take along orphan rows which reference deleted rows by a key without action."""
+    known = _addresses("saved.via = 0")
+    back_up = (
+        f"INSERT INTO holdfast.backup AS saved {_COLUMNS}\n"
+        f"SELECT $1::bigint, 0, fellow.row_id, 'DELETE', 0, {_name(batch.tables[0])}, {_array(())}, fellow.row_image\n"
+        f"FROM (SELECT referencing.ctid AS row_id, (referencing.*)::text AS row_image\n"
+        f"      FROM {_pairs(batch, edge)} AND referencing.ctid <> ALL ({known}) AND {batch.orphan}\n"
+        f"      FOR UPDATE OF referencing) AS fellow\n"
+        "ON CONFLICT (batch, table_number, row_id) DO UPDATE SET action = 'DELETE', via = 0, changed_columns = '{}'"
+    )
+    return Expansion(back_up=back_up, recheck=_recheck(batch))
 
 
 #: A dependent that was only to be changed is to be deleted after all.

@@ -62,6 +62,12 @@ async def list_page(connection: Any, *, database: str = "", kind: JobKind | None
     return tuple(read_job(row) for row in rows)
 
 
+async def last_application(connection: Any, plan_id: str) -> str:
+    """Return the id of the job that applied a plan last; empty when none did."""
+    query = "SELECT id FROM jobs WHERE plan_id = $1 AND kind = 'APPLICATION' ORDER BY create_time DESC, id DESC LIMIT 1"
+    return await connection.fetchval(query, searchable(plan_id)) or ""
+
+
 async def request_cancel(connection: Any, job_id: str, principal: str) -> Job:
     """Ask a job to stop: a queued one ends at once, a running one is told, an ended one stays as it is."""
     state = await connection.fetchval("SELECT state FROM jobs WHERE id = $1 FOR UPDATE", searchable(job_id))

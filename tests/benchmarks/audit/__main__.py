@@ -15,7 +15,7 @@ sys.path[:0] = [str(ROOT / "service"), str(ROOT / "tests")]
 
 import asyncpg  # noqa: E402
 
-from benchmarks.audit.arms import CONTROL, FLOOR, HOLDFAST, PARTS, SCRIPTS, VALIDATE, arms, subjects_of  # noqa: E402
+from benchmarks.audit.arms import CONTROL, FEW, FEW_SCRIPT, FLOOR, HOLDFAST, PARTS, SCRIPTS, VALIDATE, arms, subjects_of  # noqa: E402
 from benchmarks.audit.database import RELATIONSHIPS, State, bring_into, fill  # noqa: E402
 from benchmarks.audit.measure import Measured, measure  # noqa: E402
 from holdfastd.catalog.read import read_catalog  # noqa: E402
@@ -88,18 +88,19 @@ def _print(state: State, measured: Measured, subjects: list[Subject]) -> None:
     counts = measured.samples[HOLDFAST][0].counts
     print(f"### {state} ({sum(counts.values())} orphan rows in {len(RELATIONSHIPS)} relationships; control drifts {drift:.0%})\n")
     print("| arm | wall s | CPU s | Holdfast ÷ arm, CPU | wall |\n|---|---|---|---|---|")
-    for name in (HOLDFAST, PARTS, SCRIPTS, VALIDATE, FLOOR, CONTROL):
-        if name not in measured.samples:
-            continue
-        ratios = (measured.cpu(HOLDFAST) / max(measured.cpu(name), 0.001), measured.wall(HOLDFAST) / measured.wall(name))
-        told = (
-            ["", ""] if name in {HOLDFAST, CONTROL} else ["withheld"] * 2 if drift > _MOST_DRIFT else [f"{ratio:.2f}" for ratio in ratios]
-        )
-        print(f"| {name} | {measured.wall(name):.2f} | {measured.cpu(name):.2f} | {told[0]} | {told[1]} |")
+    for name in (HOLDFAST, PARTS, SCRIPTS, VALIDATE, FLOOR, FEW, FEW_SCRIPT, CONTROL):
+        if name in measured.samples:
+            told = _ratios(measured, FEW if name == FEW_SCRIPT else HOLDFAST, name) if drift <= _MOST_DRIFT else "withheld | withheld"
+            told = " | " if name in {HOLDFAST, FEW, CONTROL} else told
+            print(f"| {name} | {measured.wall(name):.3f} | {measured.cpu(name):.3f} | {told} |")
     print(
         "\nChosen: " + "; ".join(f"{_names(choice.subjects)} {choice.count.strategy}" for choice in choose_all(subjects)) + ".\n",
         flush=True,
     )
+
+
+def _ratios(measured: Measured, ours: str, theirs: str) -> str:
+    return f"{measured.cpu(ours) / measured.cpu(theirs):.2f} | {measured.wall(ours) / measured.wall(theirs):.2f}"
 
 
 def _names(subjects: tuple[Subject, ...]) -> str:

@@ -20,6 +20,10 @@ HOLDFAST, SCRIPTS, FLOOR, VALIDATE, PARTS, CONTROL = (
     "control",
 )
 
+#: One relationship alone: a column of 200 distinct values.
+_FEW = RELATIONSHIPS.index(("reports", "reviewed_by", "users"))
+FEW, FEW_SCRIPT = "Holdfast, reviewed_by alone", "its script"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -63,6 +67,8 @@ def arms(state: State, subjects: list[Subject]) -> dict[str, Arm]:
         made[FLOOR] = _floor()
     if any(choice.count.part_sql for choice in choose_all(subjects)):
         made[PARTS] = _holdfast(subjects, parts=4)
+    if state is not State.NO_INDEXES:
+        made[FEW], made[FEW_SCRIPT] = ([step for step in made[arm] if step.counts == (_FEW,)] for arm in (HOLDFAST, SCRIPTS))
     return made
 
 
@@ -121,4 +127,4 @@ def _validate() -> Arm:
 
 def _control() -> Arm:
     """Return a statement that nothing of ours changes: what drifts here is the machine."""
-    return [Step(counts=(), sql="SELECT count(*) FROM public.charging_sessions AS a JOIN public.stations AS b ON b.id = a.station_id")]
+    return [Step(counts=(), sql="SELECT count(*) FROM public.charging_sessions AS a JOIN public.stations AS b ON b.id = a.station_id")] * 3

@@ -69,6 +69,10 @@ def a_case(seed: int) -> Case:
     # One value per key as the key sees it: 2.5 and 2.50 are one number.
     keys = list({see_other(value): value for value in _values(chance, other, chance.choice((0, 1, 7, 60)))}.values())
     deleted = {key for key in keys if chance.random() < chance.choice((0, 0.3))}
+    if other in EXTREMES and chance.random() < 0.3:
+        # Dense, and one number missing.
+        keys = list(range(-3, chance.choice((30, 1200))))
+        deleted = {chance.choice(keys)}
     likely = [key for key in keys if _fits(key, own)]
     values = [
         chance.choice(likely) if likely and chance.random() < 0.7 else _values(chance, own, 1)[0] for _ in range(chance.choice((0, 3, 90)))

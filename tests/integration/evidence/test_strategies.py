@@ -169,6 +169,21 @@ async def test_strategies_give_up_when_statistics_mislead(session: asyncpg.Conne
     assert (count.value, count.exactness) == (15_000, Exactness.EXACT)
 
 
+async def test_a_single_missing_number_is_found(session: asyncpg.Connection) -> None:
+    """In the middle of a block, at its edge, and as a whole block; by every strategy."""
+    await session.execute(
+        """
+        CREATE TABLE public.r (k bigint PRIMARY KEY);
+        INSERT INTO public.r SELECT n FROM generate_series(-3000, 6000) AS n WHERE n NOT IN (-1500, 500, 1024, 2047) AND n >> 10 <> 4;
+        CREATE TABLE public.t (c integer); INSERT INTO public.t SELECT generate_series(-3001, 6001); CREATE INDEX ON public.t (c); ANALYZE;
+        """
+    )
+    (subject,) = await subjects_of(session, [(ColumnSet(TableName("public", "t"), ("c",)), ColumnSet(TableName("public", "r"), ("k",)))])
+    counts = {count.strategy: await number(session, count) for count in possible_counts(subject)}
+
+    assert counts == dict.fromkeys(Strategy, 4 + 1024 + 2)
+
+
 async def test_composite_keys_are_hashed(session: asyncpg.Connection) -> None:
     """And only hashed: no other strategy is offered."""
     await session.execute(
@@ -204,6 +219,39 @@ async def test_a_collation_that_calls_unlike_values_equal_is_not_hopped_over(ses
     assert [(count.strategy, await number(session, count)) for count in possible_counts(believing(subject, distinct=2))] == [
         (Strategy.HASH, 2)
     ]
+
+
+async def test_statistics_are_what_the_server_noted(session: asyncpg.Connection) -> None:
+    """Extremes of integers only; indexes in the column's own order only; nothing for a role that may not read."""
+    await session.execute(
+        """
+        CREATE TABLE public.r (k bigint PRIMARY KEY); INSERT INTO public.r SELECT n FROM generate_series(-500, 499) AS n;
+        CREATE TABLE public.t (c bigint, k text);
+        INSERT INTO public.t SELECT CASE WHEN n % 4 > 0 THEN n % 2 END, n FROM generate_series(1, 1000) AS n;
+        CREATE INDEX ON public.t (c DESC); CREATE INDEX ON public.t (k text_pattern_ops); CREATE INDEX ON public.t (c) WHERE c > 0;
+        ANALYZE;
+        """
+    )
+    table = TableName("public", "t")
+    (subject, text) = await subjects_of(
+        session, [(ColumnSet(table, (own,)), ColumnSet(TableName("public", "r"), ("k",))) for own in ("c", "k")]
+    )
+    own, key = subject.referencing_statistics, subject.referenced_statistics
+
+    assert (own.rows, own.null_share, own.distinct, len(own.ordered_indexes)) == (1000, 0.25, 2, 1)
+    assert (key.rows, key.distinct, key.lowest, key.highest, len(key.ordered_indexes)) == (1000, 1000, -500, 499, 1)
+    assert (text.referencing_statistics.lowest, text.referencing_statistics.ordered_indexes) == (None, frozenset())
+
+    await session.execute("CREATE ROLE blind_reader; GRANT USAGE ON SCHEMA public TO blind_reader; SET ROLE blind_reader")
+    try:
+        (hidden, _) = await subjects_of(session, [(text.referencing, subject.referenced), (subject.referencing, subject.referenced)])
+    finally:
+        await session.execute("RESET ROLE; DROP OWNED BY blind_reader; DROP ROLE blind_reader")
+    assert (hidden.referencing_statistics.rows, hidden.referencing_statistics.distinct, hidden.referenced_statistics.lowest) == (
+        1000,
+        0,
+        None,
+    )
 
 
 def believing(subject: Subject, **facts: object) -> Subject:

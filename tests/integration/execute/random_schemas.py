@@ -207,9 +207,7 @@ def _value(random: Random, name: str, kind: str, *, wide: bool) -> str:
 
 
 def _match(key: RandomKey) -> str:
-    return " AND ".join(
-        f"k.{quote(right)} = r.{quote(left)}" for left, right in zip(key.columns, key.key.columns, strict=True)
-    )
+    return " AND ".join(f"k.{quote(right)} = r.{quote(left)}" for left, right in zip(key.columns, key.key.columns, strict=True))
 
 
 def _detach(random: Random, key: RandomKey) -> list[str]:
@@ -222,7 +220,9 @@ def _detach(random: Random, key: RandomKey) -> list[str]:
 def _attach(key: RandomKey) -> str:
     """Delete the orphan rows of a key that is to be declared valid."""
     given = " AND ".join(f"r.{quote(column)} IS NOT NULL" for column in key.columns)
-    return f"DELETE FROM {key.referencing.sql} AS r WHERE {given} AND NOT EXISTS (SELECT FROM {key.referenced.sql} AS k WHERE {_match(key)})"
+    return (
+        f"DELETE FROM {key.referencing.sql} AS r WHERE {given} AND NOT EXISTS (SELECT FROM {key.referenced.sql} AS k WHERE {_match(key)})"
+    )
 
 
 def _declare(key: RandomKey) -> str:

@@ -10,7 +10,6 @@ from support.equality import state_of
 from support.harness import Harness, harness
 from support.postgres import Server
 
-
 #: What is done twice on one version need not be done twice on all.
 NEWEST = 18
 

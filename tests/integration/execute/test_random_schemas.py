@@ -1,6 +1,6 @@
 """Random databases are repaired and put back. What must hold is checked in Python over all rows, by code that shares none with the engine.
 
-HOLDFAST_RANDOM_SEEDS says how many seeds (`200`) or which (`1000-1200`).
+HOLDFAST_RANDOM_SEEDS says how many seeds (`200`) or which (`1000-1200`); without it, those that once found something.
 """
 
 import json
@@ -33,7 +33,9 @@ Rows = dict[tuple[str, str], list[Row]]
 
 def seeds() -> list[int]:
     """Return the seeds to run."""
-    first, _, last = os.environ.get("HOLDFAST_RANDOM_SEEDS", "15").partition("-")
+    first, _, last = os.environ.get("HOLDFAST_RANDOM_SEEDS", "").partition("-")
+    if not first:
+        return [12, 22, 40, 63, 70, 130, 144, 161, 345, 459, 629, 667, 758, 5, 6]
     return list(range(int(first), int(last)) if last else range(int(first)))
 
 
@@ -136,7 +138,8 @@ async def plan_for(replica: Harness, name: str, decisions: dict[str, Override], 
         except Refused as refusal:
             if refusal.reason is Reason.PLAN_EMPTY:
                 return None
-            assert refusal.reason is Reason.PLAN_INFEASIBLE, refusal.message
+            if refusal.reason is not Reason.PLAN_INFEASIBLE:
+                raise
             wrong = refusal.facts["relationship_id"]
             old = decisions.pop(wrong)
             if old.on_delete is not OnDelete.CASCADE or old.orphan_action is not OrphanAction.LEAVE:

@@ -80,7 +80,7 @@ def test_unvacuumed_tables_are_neither_merged_nor_left_to_the_planner(side: str)
     keys = replace(KEYS, visible=0 if side == "keys" else 1, rows=5_000_000)
     chosen = choose(subject(rows, keys, kind="text"))
 
-    assert (chosen.strategy, chosen.settings) == (Strategy.HASH, {"work_mem": "1MB", "enable_mergejoin": "off"})
+    assert (chosen.strategy, chosen.settings["enable_mergejoin"]) == (Strategy.HASH, "off")
 
 
 def test_dense_numbers_without_an_index_become_ranges() -> None:

@@ -25,8 +25,9 @@ class Coefficients:
     #: Passing an entry of either index in a merge, and what it costs to visit a page that is not all-visible.
     merge: float
     merge_invisible: float
-    #: Passing a key on a gap walk, the same visit in key order, and looking into a gap.
+    #: Passing a key on a gap walk, passing it again where keys are missing, the same visit in key order, and looking into a gap.
     walk_key: float
+    walk_inside: float
     walk_invisible: float
     walk_gap: float
     #: One step of a loose scan, probe included. Measured 6; set to 15, because statistics see less than half of the distinct values

@@ -14,6 +14,9 @@ _SETTINGS = {"enable_seqscan": "off", "enable_bitmapscan": "off"}
 #: The walk gives up at this many times the gaps it expected, and not below so many.
 _PATIENCE = 4
 _LEAST_GAPS = 10_000
+#: Keys of a block that is walked because something in it is missing; the SQL shifts by as many bits.
+_BLOCK_BITS = 10
+_BLOCK = 2**_BLOCK_BITS
 
 
 def count_by_gaps(subject: Subject) -> Count | None:
@@ -25,6 +28,7 @@ def count_by_gaps(subject: Subject) -> Count | None:
     if gaps is None:
         return None
     keys = max(other.rows, 0) * (COST.walk_key + (1 - other.visible) * COST.walk_invisible)
+    keys += min(gaps * _BLOCK, max(other.rows, 0)) * COST.walk_inside
     return Count(
         strategy=Strategy.GAP_WALK,
         sql=_sql(subject, most=int(max(gaps * _PATIENCE, _LEAST_GAPS))),
@@ -48,17 +52,30 @@ def _sql(subject: Subject, *, most: int) -> str:
     column = f"referencing.{identifier(subject.column.name)}"
     key = f"referenced.{identifier(subject.key.name)}"
     keys = f"FROM {from_only(subject.referenced_table)} AS referenced WHERE {key} IS NOT NULL"
-    # `previous + 1` cannot overflow: a greater key follows. Of the first key it is null, which is no gap.
+    # Blocks of numbers are only counted; those that hold fewer keys than their extremes allow are walked key by key.
+    # `lower + 1` cannot overflow: a greater key follows. Of the first key it is null, which is no gap.
     return f"""
-WITH neighbour AS (
-    SELECT {key}::pg_catalog.int8 AS value, pg_catalog.lag({key}::pg_catalog.int8) OVER (ORDER BY {key}) AS previous {keys}
+WITH block AS MATERIALIZED (
+    SELECT pg_catalog.count(*) AS keys, pg_catalog.min({key})::pg_catalog.int8 AS lowest, pg_catalog.max({key})::pg_catalog.int8 AS highest
+    {keys}
+    GROUP BY {key} >> {_BLOCK_BITS}
+),
+neighbour AS (
+    SELECT pg_catalog.lag(block.highest) OVER (ORDER BY block.lowest) AS lower, block.lowest AS upper FROM block
+    UNION ALL
+    SELECT inside.lower, inside.upper
+    FROM block
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.lag({key}::pg_catalog.int8) OVER (ORDER BY {key}) AS lower, {key}::pg_catalog.int8 AS upper
+        {keys} AND {key} >= block.lowest AND {key} <= block.highest
+    ) AS inside
+    WHERE block.keys <= block.highest - block.lowest
 ),
 gap AS MATERIALIZED (
-    SELECT previous AS lower, value AS upper FROM neighbour WHERE previous + 1 < value LIMIT {most + 1}
+    SELECT neighbour.lower, neighbour.upper FROM neighbour WHERE neighbour.lower + 1 < neighbour.upper LIMIT {most + 1}
 ),
 extreme AS MATERIALIZED (
-    SELECT (SELECT {key}::pg_catalog.int8 {keys} ORDER BY {key} LIMIT 1) AS lowest,
-           (SELECT {key}::pg_catalog.int8 {keys} ORDER BY {key} DESC LIMIT 1) AS highest
+    SELECT pg_catalog.min(block.lowest) AS lowest, pg_catalog.max(block.highest) AS highest FROM block
 )
 SELECT CASE WHEN (SELECT pg_catalog.count(*) FROM gap) <= {most} THEN (
     (SELECT coalesce(pg_catalog.sum(inside.rows), 0)

@@ -6,8 +6,8 @@ from holdfastd.evidence.counting.costs import COEFFICIENTS as COST
 from holdfastd.evidence.counting.model import Count, Strategy, Subject
 from holdfastd.evidence.statements import REFERENCING, count_orphans_sql
 
-#: A hash table of many small batches stays in the processor's cache: 1 MB measured faster than any larger amount, up to 256 MB.
-WORK_MEM = "1MB"
+#: A hash table in many small batches stays in the processor's cache: 1 MB measured faster than any larger amount, up to 256 MB.
+_SMALL = {"work_mem": "1MB", "hash_mem_multiplier": "1"}
 
 
 def count_by_hash(subject: Subject) -> Count:
@@ -15,7 +15,7 @@ def count_by_hash(subject: Subject) -> Count:
     sql = count_orphans_sql(subject.catalog, subject.referencing, subject.referenced, subject.operators)
     own, other = subject.referencing_statistics, subject.referenced_statistics
     build = max(other.rows, 0) * COST.build / 1000
-    settings = {"work_mem": WORK_MEM}
+    settings = dict(_SMALL)
     if min(own.visible, other.visible) < COST.well_visible:
         # The planner believes in index-only scans that must visit the table for every row: four times slower, measured.
         settings["enable_mergejoin"] = "off"

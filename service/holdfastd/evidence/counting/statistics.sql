@@ -1,44 +1,44 @@
--- name: list_column_statistics
--- What the server last noted about the given columns (table OIDs and column numbers, in pairs) and their tables; reads no user table.
--- A role that may not read a column sees nothing of it in pg_stats. The histogram of an integer begins and ends with its extremes.
-SELECT wanted.relation AS relation,
-       wanted.number AS number,
+-- name: list_table_statistics
+-- Rows, pages and the share of all-visible pages of the given tables, as last noted; reads no user table.
+SELECT relation.oid AS oid,
        relation.reltuples::pg_catalog.float8 AS rows,
        relation.relpages AS pages,
-       least(relation.relallvisible::pg_catalog.float8 / greatest(relation.relpages, 1), 1) AS visible,
-       coalesce(noted.null_frac, 0)::pg_catalog.float8 AS null_share,
-       coalesce(CASE WHEN noted.n_distinct < 0 THEN -noted.n_distinct * greatest(relation.reltuples, 0) ELSE noted.n_distinct END, 0)
-           ::pg_catalog.float8 AS distinct_values,
-       CASE WHEN attribute.atttypid IN (20, 21, 23) THEN noted.bounds[1]::pg_catalog.int8 END AS lowest,
-       CASE WHEN attribute.atttypid IN (20, 21, 23) THEN noted.bounds[pg_catalog.array_upper(noted.bounds, 1)]::pg_catalog.int8 END AS highest,
-       ARRAY(
-           SELECT index.indexrelid::pg_catalog.int8
-           FROM pg_catalog.pg_index AS index
-           JOIN pg_catalog.pg_class AS its_relation ON its_relation.oid = index.indexrelid
-           JOIN pg_catalog.pg_am AS method ON method.oid = its_relation.relam
-           JOIN pg_catalog.pg_opclass AS class ON class.oid = index.indclass[0]
-           WHERE index.indrelid = wanted.relation
-             AND index.indkey[0] = wanted.number
-             AND index.indisvalid
-             AND index.indisready
-             AND index.indpred IS NULL
-             AND method.amname = 'btree'
-             AND class.opcdefault
-             AND index.indcollation[0] = attribute.attcollation
-             -- Ascending with nulls last, or its mirror: what ORDER BY without more words can walk.
-             AND index.indoption[0] IN (0, 3)
-       ) AS ordered_indexes
-FROM unnest($1::pg_catalog.oid[], $2::pg_catalog.int2[]) AS wanted (relation, number)
-JOIN pg_catalog.pg_class AS relation ON relation.oid = wanted.relation
-JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
-JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = wanted.relation AND attribute.attnum = wanted.number
-LEFT JOIN LATERAL (
-    SELECT statistic.null_frac,
-           statistic.n_distinct,
-           CASE WHEN attribute.atttypid IN (20, 21, 23) THEN statistic.histogram_bounds::pg_catalog.text::pg_catalog.text[] END AS bounds
-    FROM pg_catalog.pg_stats AS statistic
-    WHERE statistic.schemaname = namespace.nspname
-      AND statistic.tablename = relation.relname
-      AND statistic.attname = attribute.attname
-      AND NOT statistic.inherited
-) AS noted ON true;
+       least(relation.relallvisible::pg_catalog.float8 / greatest(relation.relpages, 1), 1) AS visible
+FROM pg_catalog.pg_class AS relation
+WHERE relation.oid = ANY ($1::pg_catalog.oid[]);
+
+-- name: list_column_statistics
+-- What was last noted about columns of these names in tables of these names. A role that may not read a column sees nothing of it.
+-- The histogram of an integer begins and ends with its extremes; of other types no value leaves the server.
+-- Asked by name and put together by the caller: joined to anything, the view is scanned once for each row.
+SELECT statistic.schemaname AS schema,
+       statistic.tablename AS name,
+       statistic.attname AS column,
+       statistic.null_frac::pg_catalog.float8 AS null_share,
+       statistic.n_distinct::pg_catalog.float8 AS distinct_values,
+       CASE WHEN bounds.list[1] ~ '^-?[0-9]{1,19}$' THEN bounds.list[1] END AS lowest,
+       CASE WHEN bounds.list[1] ~ '^-?[0-9]{1,19}$' THEN bounds.list[pg_catalog.array_upper(bounds.list, 1)] END AS highest
+FROM pg_catalog.pg_stats AS statistic
+CROSS JOIN LATERAL (SELECT statistic.histogram_bounds::pg_catalog.text::pg_catalog.text[] AS list) AS bounds
+WHERE statistic.tablename = ANY ($1::pg_catalog.name[])
+  AND statistic.attname = ANY ($2::pg_catalog.name[])
+  AND NOT statistic.inherited;
+
+-- name: list_ordered_indexes
+-- Whole btree indexes of the given tables that begin with a column in its own order and collation.
+SELECT index.indexrelid AS oid,
+       index.indrelid AS relation,
+       index.indkey[0] AS number
+FROM pg_catalog.pg_index AS index
+JOIN pg_catalog.pg_opclass AS class ON class.oid = index.indclass[0]
+JOIN pg_catalog.pg_am AS method ON method.oid = class.opcmethod
+JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
+WHERE index.indrelid = ANY ($1::pg_catalog.oid[])
+  AND index.indisvalid
+  AND index.indisready
+  AND index.indpred IS NULL
+  AND method.amname = 'btree'
+  AND class.opcdefault
+  AND index.indcollation[0] = attribute.attcollation
+  -- Ascending with nulls last, or its mirror: what ORDER BY without more words can walk.
+  AND index.indoption[0] IN (0, 3);

@@ -42,7 +42,7 @@ def clean_up(
         title=f"Clean up {relationship.referencing}: back up, {word}",
         relationship_id=relationship.id,
         statements=_statements(relationship, recipe),
-        undo=(Statement(sql=recipe.restore, locks=_row_locks(recipe), lock_policy=LockPolicy.SHORT),),
+        undo=(Statement(sql=recipe.restore, locks=_restore_locks(catalog, recipe), lock_policy=LockPolicy.SHORT),),
         done_when=f"SELECT NOT EXISTS (SELECT FROM {source} WHERE {orphan})",
         hazards=tuple(_hazards(catalog, relationship, decision, recipe, closure)),
         row_estimate=decision.closure_rows,
@@ -66,6 +66,14 @@ def _statements(relationship: Relationship, recipe: CleanUpRecipe) -> tuple[Stat
 
 def _row_locks(recipe: CleanUpRecipe) -> tuple[TableLock, ...]:
     return tuple(TableLock(table=table, level=LockLevel.ROW_EXCLUSIVE) for table in recipe.tables)
+
+
+def _restore_locks(catalog: Catalog, recipe: CleanUpRecipe) -> tuple[TableLock, ...]:
+    """Return the locks of putting rows back: turning triggers off and on keeps writers out for the batch."""
+    return tuple(
+        TableLock(table=table, level=LockLevel.SHARE_ROW_EXCLUSIVE if catalog.tables[table].triggers else LockLevel.ROW_EXCLUSIVE)
+        for table in recipe.tables
+    )
 
 
 def _hazards(
@@ -97,5 +105,8 @@ def _trigger_hazards(catalog: Catalog, recipe: CleanUpRecipe) -> list[Hazard]:
     ]
     if not firing:
         return []
-    message = f"Triggers may fire on rows that are cleaned up or restored: {', '.join(firing)}."
+    message = (
+        f"Triggers may fire on rows that are cleaned up: {', '.join(firing)}."
+        " What they write elsewhere is not undone; they are off while a rollback puts rows back."
+    )
     return [Hazard(kind=HazardKind.USER_TRIGGERS, message=message)]
