@@ -29,9 +29,7 @@ def generate(destination: Path) -> None:
     stubs = [*protoc, f"--grpc_python_out={destination}", f"--mypy_grpc_out={destination}", *services]
     for command in (messages, stubs):
         subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)  # noqa: S603 (our own arguments)
-    (destination / "holdfast/v1/__init__.py").write_text(
-        '"""Generated from proto/holdfast/v1. Never edit; run `make proto`."""\n'
-    )
+    (destination / "holdfast/v1/__init__.py").write_text('"""Generated from proto/holdfast/v1. Never edit; run `make proto`."""\n')
 
 
 def stale_files(fresh: Path) -> list[str]:

@@ -13,7 +13,7 @@ from holdfastd.inference.vocabulary import AGENT_WORDS, BY, KINSHIP_WORDS, PERSO
 
 Clue = tuple[Entity, Key | None, frozenset[str]]
 
-_MANY = 10  # tables that the same words may mean: beyond this only those near the referencing table are looked at
+_MANY = 20  # tables that the same words may mean: beyond this only those near the referencing table are looked at
 _ROLE_WORDS = 4
 _AGENT_ENDINGS = ("er", "or")
 _SHORTEST_ABBREVIATION = 3
