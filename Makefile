@@ -1,4 +1,4 @@
-# make install | demo | test | lint | types | proto | verify | bench-audit — see CONTRIBUTING.md
+# make install | demo | test | lint | types | proto | verify | score | bench-audit — see CONTRIBUTING.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS = 1
 # Compiling bytecode into a read-only checkout is nobody's wish.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: install demo test test-all test-fast lint types proto verify bench-audit clean
+.PHONY: install demo score test test-all test-fast lint types proto verify bench-audit clean
 
 install: $(VENV)/.installed
 
@@ -48,6 +48,10 @@ proto: install
 verify: lint types
 	$(BIN)/python proto/generate.py --check
 	$(MAKE) test
+
+# How well relationships are found, on schemas that are kept beside the project.
+score: install
+	$(BIN)/python tests/benchmarks/score.py
 
 bench-audit: install
 	$(BIN)/python tests/benchmarks/audit --factor $(or $(FACTOR),0.1) --rounds $(or $(ROUNDS),0)

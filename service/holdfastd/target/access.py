@@ -10,6 +10,7 @@ _TABLES = """
 SELECT namespace.nspname AS schema,
        relation.relname AS name,
        pg_catalog.pg_get_userbyid(relation.relowner)::pg_catalog.text AS owner,
+       (SELECT rolsuper FROM pg_catalog.pg_roles WHERE oid = relation.relowner) AS owner_is_superuser,
        pg_catalog.pg_has_role(relation.relowner, 'USAGE') AS is_owned,
        pg_catalog.has_table_privilege(relation.oid, 'SELECT') AS may_select,
        pg_catalog.has_table_privilege(relation.oid, 'REFERENCES') AS may_reference,
@@ -51,6 +52,7 @@ class TableAccess:
 
     table: TableName
     owner: str
+    owner_is_superuser: bool
     is_owned: bool
     may_select: bool
     may_reference: bool
@@ -88,6 +90,7 @@ async def read_table_access(connection: asyncpg.Connection, oids: list[int]) -> 
         TableAccess(
             table=TableName(row["schema"], row["name"]),
             owner=row["owner"],
+            owner_is_superuser=bool(row["owner_is_superuser"]),
             is_owned=row["is_owned"],
             may_select=row["may_select"],
             may_reference=row["may_reference"],

@@ -3,7 +3,6 @@
 A check that fails names what it blocks and the statement that cures it. Nothing is tried out, so nothing is changed or locked.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -168,19 +167,27 @@ def _row_security(role: str, tables: Sequence[TableAccess]) -> Check:
 
 
 def _ownership(role: str, tables: Sequence[TableAccess]) -> Check:
-    by_owner: dict[str, list[TableName]] = defaultdict(list)
-    for access in tables:
-        if not access.is_owned:
-            by_owner[access.owner].append(access.table)
-    foreign = [table for owned in by_owner.values() for table in owned]
+    foreign = [access for access in tables if not access.is_owned]
+    named = _some((str(access.table) for access in foreign), "table")
     return _judge(
         "ownership",
         passed=not foreign,
         blocks="application",
         good="All tables may be altered.",
-        bad=f"Only its owner may alter a table: role {identifier(role)} does not own {_some(map(str, foreign), 'table')}.",
-        cure=f"GRANT {identifiers(sorted(by_owner))} TO {identifier(role)}",
+        bad=f"Only its owner may alter a table: role {identifier(role)} does not own {named}.",
+        cure=_membership(role, foreign),
     )
+
+
+def _membership(role: str, foreign: Sequence[TableAccess]) -> str:
+    """Return how to become an owner; membership in a superuser would hand out the whole server, so its tables need another owner."""
+    owners = sorted({access.owner for access in foreign if not access.owner_is_superuser})
+    grant = f"GRANT {identifiers(owners)} TO {identifier(role)}" if owners else ""
+    table = next((qualified(access.table) for access in foreign if access.owner_is_superuser), "")
+    if not table:
+        return grant
+    give = f"a superuser owns some: ALTER TABLE {table} OWNER TO app_owner, for each of them, then GRANT app_owner TO {identifier(role)}"
+    return f"{grant}; {give}" if grant else give[0].upper() + give[1:]
 
 
 def _references(role: str, tables: Sequence[TableAccess]) -> Check:
