@@ -29,6 +29,8 @@ class _Walk:
     edges: Sequence[Edge]
     deleted: dict[TableName, set[str]] = field(default_factory=dict)
     nulled: dict[TableName, set[str]] = field(default_factory=dict)
+    #: Rows that more than one key sets NULL.
+    nulled_twice: dict[TableName, set[str]] = field(default_factory=dict)
     blocked: str = ""
 
     def closure(self) -> Closure:
@@ -63,7 +65,7 @@ async def measure_closure(
         await _follow(walk, [(table, level)])
         if not walk.blocked:
             await _find_protected(walk)
-        for find in (_find_disagreement, _find_hindrance, lambda walk: _find_lost(walk, staying)):
+        for find in (_find_disagreement, _find_double_update, _find_hindrance, lambda walk: _find_lost(walk, staying)):
             if not walk.blocked:
                 await find(walk)
     if walk.is_full():
@@ -119,7 +121,9 @@ async def _follow(walk: _Walk, levels: list[tuple[TableName, set[str]]]) -> None
                 levels.append((edge.referencing.table, new))
             elif edge.on_delete is OnDelete.SET_NULL:
                 dependents = await _dependents(walk, edge, addresses)
-                walk.nulled.setdefault(edge.referencing.table, set()).update(dependents)
+                known = walk.nulled.setdefault(edge.referencing.table, set())
+                walk.nulled_twice.setdefault(edge.referencing.table, set()).update(dependents & known)
+                known |= dependents
                 if dependents and not walk.catalog.tables[edge.referencing.table].primary_key:
                     walk.blocked = f"it would set NULL in {edge.referencing.table}, which has no primary key to restore by"
 
@@ -136,6 +140,27 @@ async def _find_protected(walk: _Walk) -> None:
         if dependents:
             walk.blocked = f"{len(dependents)} rows of {edge.referencing.table} reference them, ON DELETE {edge.on_delete}"
             return
+
+
+async def _find_double_update(walk: _Walk) -> None:
+    """Look for rows set NULL twice that are orphan rows of another key.
+
+    A row that its own transaction wrote before is checked against all its keys (RI_FKey_fk_upd_check_required), also those that are
+    NOT VALID and leave the row alone otherwise.
+    """
+    for table, addresses in walk.nulled_twice.items():
+        source = f"SELECT pg_catalog.count(*) FROM {from_only(walk.catalog.tables[table])} AS referencing"
+        for edge in walk.edges:
+            if not addresses or edge.referencing.table != table:
+                continue
+            orphan = orphan_condition(walk.catalog, edge.referencing, edge.referenced, edge.operators)
+            query = f"{source} WHERE referencing.ctid = ANY ($1::text[]::tid[]) AND {orphan}"
+            if found := await walk.connection.fetchval(query, list(addresses)):
+                walk.blocked = (
+                    f"two keys would set NULL in {found} rows of {table} that are orphan rows of {edge.referencing},"
+                    " which PostgreSQL refuses; clean those up first"
+                )
+                return
 
 
 async def _find_disagreement(walk: _Walk) -> None:

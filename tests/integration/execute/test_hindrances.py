@@ -82,13 +82,21 @@ REPOINT = Override(
             "disagree",
         ),
         (
+            "CREATE TABLE towns (id integer PRIMARY KEY); CREATE TABLE letters (id integer PRIMARY KEY, town_id integer DEFAULT 7,"
+            " first_order integer REFERENCES orders ON DELETE SET NULL, last_order integer REFERENCES orders ON DELETE SET NULL);"
+            " INSERT INTO letters (id, first_order, last_order) SELECT id, id, id FROM orders;"
+            " ALTER TABLE letters ADD CONSTRAINT left_over FOREIGN KEY (town_id) REFERENCES towns DEFERRABLE NOT VALID",
+            delete(RELATIONSHIP),
+            "two keys would set NULL in 10 rows of public.letters",
+        ),
+        (
             "CREATE TABLE members (customer_id integer, club integer, PRIMARY KEY (customer_id, club));"
             " INSERT INTO members SELECT n, n FROM generate_series(41, 60) AS n",
             REPOINT,
             "a primary key of other columns",
         ),
     ],
-    ids=["partitioned", "one-partition", "published", "check", "left-not-valid", "two-keys", "repoint-key"],
+    ids=["partitioned", "one-partition", "published", "check", "left-not-valid", "two-keys", "nulled-twice", "repoint-key"],
 )  # fmt: skip
 async def test_refused_when_planned(replica: Harness, connection: asyncpg.Connection, sql: str, override: Override, words: str) -> None:
     """The policy asks for what cannot be done, or not be undone: the plan is refused and says why."""
