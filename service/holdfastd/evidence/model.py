@@ -33,10 +33,6 @@ class RowCount:
         return self.exactness is not Exactness.NOT_COUNTED
 
 
-#: Orphan rows by relationship id.
-OrphanCounts = Mapping[str, RowCount]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
     """A key as it will be enforced when orphan rows are cleaned up."""

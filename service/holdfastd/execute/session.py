@@ -14,7 +14,7 @@ import asyncpg
 
 from holdfastd.errors import Conflict, Reason, Refused
 from holdfastd.jobs.model import Job
-from holdfastd.target.session import connect
+from holdfastd.target.session import close, connect
 
 #: pg_advisory_lock key of Holdfast: ("hold" in ASCII, 1).
 _LOCK_CLASS, _LOCK_KEY = 0x686F6C64, 1
@@ -66,9 +66,9 @@ async def open_session(dsn: str, job: Job) -> AsyncIterator[TargetSession]:
             await _take_lock(session)
             yield session
         finally:
-            await _close(observer)
+            await close(observer)
     finally:
-        await _close(work)
+        await close(work)
 
 
 async def _refuse_pooler(session: TargetSession) -> None:
@@ -108,10 +108,3 @@ async def _take_lock(session: TargetSession) -> None:
     holder = await session.observer.fetchval(_HOLDER, _LOCK_CLASS, _LOCK_KEY)
     message = f"Another application works on this database ({holder or 'it just ended'}); try again when it has ended."
     raise Conflict(message, reason=Reason.DATABASE_BUSY, facts={"database": session.job.database, "holder": holder or ""})
-
-
-async def _close(connection: asyncpg.Connection) -> None:
-    try:
-        await connection.close(timeout=5)
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        connection.terminate()

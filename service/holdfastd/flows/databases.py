@@ -7,14 +7,14 @@ from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import AlreadyExists, HoldfastError, Reason, Unavailable
 from holdfastd.flows.context import Caller, DsnSource, Services
 from holdfastd.flows.deeds import deed
-from holdfastd.flows.targets import close, make_sure, read_dsn, reading
+from holdfastd.flows.targets import make_sure, read_dsn, reading
 from holdfastd.store import databases
 from holdfastd.store.model import DatabaseRecord, DsnKind, Registration
 from holdfastd.target.dsn import parse
 from holdfastd.target.identity import read_identity
 from holdfastd.target.preflight import Check
 from holdfastd.target.preflight import check as run_checks
-from holdfastd.target.session import connect
+from holdfastd.target.session import close, connect
 
 
 async def add(services: Services, caller: Caller, name: str, dsn: DsnSource) -> DatabaseRecord:

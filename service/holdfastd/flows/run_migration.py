@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from holdfastd.catalog.read import read_catalog
-from holdfastd.errors import Cancelled, HoldfastError, LeaseLost, Reason, Unavailable
+from holdfastd.errors import HoldfastError, Reason, Unavailable
 from holdfastd.execute.apply import Application
 from holdfastd.execute.roll_back import Rollback
 from holdfastd.execute.session import TargetSession, open_session
@@ -105,7 +105,5 @@ async def _attempt(
                 return await work(session, record, plan)
             except FAILURES as error:
                 raise translate(error, role=session_role(session.work)) from error
-    except (HoldfastError, Cancelled, LeaseLost):
-        raise
     except FAILURES as error:
         raise translate(error, role=record.role) from error

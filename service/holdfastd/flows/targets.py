@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from holdfastd.catalog.model import Identity
-from holdfastd.errors import HoldfastError, InvalidField, Reason, Refused
+from holdfastd.errors import InvalidField, Reason, Refused
 from holdfastd.flows.context import DsnSource, Services
 from holdfastd.store.model import DatabaseRecord, DsnKind
 from holdfastd.target.errors import FAILURES, translate
 from holdfastd.target.identity import read_identity, session_role
-from holdfastd.target.session import Connection, connect
+from holdfastd.target.session import Connection, close, connect
 
 _LONGEST_DSN_FILE = 16_384
 
@@ -56,8 +56,6 @@ async def reading(services: Services, record: DatabaseRecord, purpose: str) -> A
     try:
         make_sure(record, await read_identity(connection))
         yield connection
-    except HoldfastError:
-        raise
     except FAILURES as error:
         raise translate(error, role=session_role(connection)) from error
     finally:
@@ -73,11 +71,3 @@ def make_sure(record: DatabaseRecord, found: Identity) -> None:
             " remove it and add it again if that is meant."
         )
         raise Refused(message, reason=Reason.TARGET_CHANGED, facts={"database": record.name})
-
-
-async def close(connection: Connection) -> None:
-    """Close a session, by force when it does not answer."""
-    try:
-        await connection.close(timeout=5)
-    except (*FAILURES, TimeoutError):
-        connection.terminate()

@@ -80,6 +80,14 @@ async def connect(
         raise translate_connecting(error, endpoint) from None
 
 
+async def close(connection: asyncpg.Connection) -> None:
+    """Close a session, by force when it does not answer."""
+    try:
+        await connection.close(timeout=5)
+    except FAILURES:
+        connection.terminate()
+
+
 async def _open(endpoint: Endpoint, limit: float) -> asyncpg.Connection:
     """Try the transports that the SSL mode allows, in its order."""
     attempts = _transports(endpoint)
