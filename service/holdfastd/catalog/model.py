@@ -160,6 +160,26 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A leaf partition, as far as it differs from its root."""
+
+    name: TableName
+    #: Keys declared on the partition itself, not inherited from its root.
+    foreign_keys: tuple[ForeignKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """The SQL text of something that joins tables: a view, a materialised view, or an SQL or PL/pgSQL function."""
+
+    schema: str
+    name: str
+    #: `view`, `materialized view` or `function`.
+    kind: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table with all that hangs on it. Partitions are listed with their root only."""
 
@@ -185,6 +205,8 @@ class Table:
     inherits: bool = False
     has_rules: bool = False
     owner: str = ""
+    #: Leaf partitions of a partitioned table that have keys of their own, or lack one that a sibling has.
+    partitions: tuple[Partition, ...] = ()
 
     def column(self, name: str) -> Column:
         """Return a column by name. KeyError when there is none."""
@@ -241,6 +263,8 @@ class Catalog:
     types: TypeFacts
     #: Relation names per schema (tables, indexes, sequences, views …): new index names must differ.
     relation_names: Mapping[str, frozenset[str]]
+    #: Views and functions, up to a bounded amount of text.
+    definitions: tuple[Definition, ...] = ()
 
     @property
     def foreign_keys(self) -> tuple[ForeignKey, ...]:

@@ -1,9 +1,10 @@
 """A finding: one problem, with a stable key, and what to do about it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from holdfastd.names import TableName
+from holdfastd.names import TableName, identifier
 
 
 class Severity(IntEnum):
@@ -26,6 +27,15 @@ class FindingKind(StrEnum):
     REFERENCED_NOT_UNIQUE = "REFERENCED_NOT_UNIQUE"
     NO_PRIMARY_KEY = "NO_PRIMARY_KEY"
     NOT_AUDITABLE = "NOT_AUDITABLE"
+    DISABLED_KEY = "DISABLED_KEY"
+    ORPHANS_UNDER_VALID_KEY = "ORPHANS_UNDER_VALID_KEY"
+    REDUNDANT_INDEX = "REDUNDANT_INDEX"
+    INVALID_INDEX = "INVALID_INDEX"
+    DUPLICATE_KEY = "DUPLICATE_KEY"
+    SET_NULL_ON_NOT_NULL = "SET_NULL_ON_NOT_NULL"
+    PARTITION_WITHOUT_KEY = "PARTITION_WITHOUT_KEY"
+    ROWS_HIDDEN = "ROWS_HIDDEN"
+    POLYMORPHIC_REFERENCE = "POLYMORPHIC_REFERENCE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +48,30 @@ class Finding:
     consequence: str
     cure: str
     table: TableName
-    #: Empty for findings about a table.
+    #: Empty for findings about a table or a part of it.
     relationship_id: str = ""
+    #: Name of the index, constraint, column or partition of the table; empty for findings about a relationship or the whole table.
+    part: str = ""
 
     @property
     def id(self) -> str:
         """Stable across audits: kind and object."""
-        return f"{self.kind.lower()}:{self.relationship_id or self.table}"
+        thing = f"{self.table}.{identifier(self.part)}" if self.part else str(self.table)
+        return f"{self.kind.lower()}:{self.relationship_id or thing}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A finding that somebody decided to live with."""
+
+    finding_id: str
+    #: Why, in the words of whoever decided.
+    reason: str
+    principal: str
+    create_time: datetime
+    #: From when on the finding is open again; None: never.
+    expire_time: datetime | None = None
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Tell whether the finding is still ignored."""
+        return self.expire_time is None or moment < self.expire_time

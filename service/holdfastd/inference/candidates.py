@@ -1,7 +1,9 @@
-"""Undeclared relationships, from names, types, keys and nullability alone.
+"""Undeclared relationships: what the catalog lets us think, then what rows and queries make of it.
 
-In comes a catalog; out come candidates: at most one per referencing columns, each with a confidence and its evidence in words.
+In comes a catalog; out come hypotheses, one per referencing columns, and from them candidates with a confidence and evidence in words.
 """
+
+from collections.abc import Sequence
 
 from holdfastd.catalog.model import Catalog
 from holdfastd.inference.composites import find_composites
@@ -9,7 +11,7 @@ from holdfastd.inference.confidence import Judged, judge, read_weights
 from holdfastd.inference.consensus import with_convention, with_siblings
 from holdfastd.inference.gather import declared, gather
 from holdfastd.inference.implied import lower_implied
-from holdfastd.inference.model import Candidate
+from holdfastd.inference.model import Alternative, Candidate, Hypothesis, Target
 from holdfastd.inference.naming import Naming, learn
 from holdfastd.inference.people import find_people
 from holdfastd.inference.types import Fit
@@ -17,39 +19,75 @@ from holdfastd.inference.wording import evidence_for
 
 #: Candidates below this confidence are not worth a reader's time.
 KEPT_FROM = 0.3
+#: Hypotheses below this probability are not worth a look at rows.
+THOUGHT_FROM = 0.02
+#: Alternatives told per candidate, and the confidence from which.
+_ALTERNATIVES = 3
+_TOLD_FROM = 0.02
 #: Confidence in a relationship whose names agree and whose types do not: the corpus has none, as no key can be declared there.
 MISMATCHED = 0.35
 
 
 def infer_candidates(catalog: Catalog) -> tuple[Candidate, ...]:
-    """Return the relationships that are meant but not declared, by referencing table and columns."""
+    """Return the relationships that are meant but not declared, by referencing table and columns, from the catalog alone."""
+    return conclude(catalog, form_hypotheses(catalog))
+
+
+def form_hypotheses(catalog: Catalog) -> tuple[Hypothesis, ...]:
+    """Return what names, types, keys and nullability let us think of every column, and of columns together."""
     naming = learn(catalog)
-    found = (*_of_one_column(catalog, naming), *find_composites(catalog, naming))
-    kept = (candidate for candidate in lower_implied(catalog, found) if candidate.confidence >= KEPT_FROM)
+    return (*_of_one_column(catalog, naming), *(_certain_target(each) for each in find_composites(catalog, naming)))
+
+
+def conclude(catalog: Catalog, hypotheses: Sequence[Hypothesis]) -> tuple[Candidate, ...]:
+    """Return one candidate per hypothesis that is likely enough, by referencing table and columns."""
+    kept = (each for each in lower_implied(catalog, [_candidate(each) for each in hypotheses]) if each.confidence >= KEPT_FROM)
     return tuple(sorted(kept, key=lambda candidate: candidate.referencing))
 
 
-def _of_one_column(catalog: Catalog, naming: Naming) -> tuple[Candidate, ...]:
+def _candidate(hypothesis: Hypothesis) -> Candidate:
+    best, *others = hypothesis.targets
+    reference = hypothesis.reference_probability
+    ranked = [Alternative(referenced=each.referenced, confidence=round(reference * each.probability, 3)) for each in others]
+    return Candidate(
+        referencing=hypothesis.referencing,
+        referenced=best.referenced,
+        confidence=round(reference * best.probability, 3),
+        evidence=best.evidence,
+        reference_probability=round(reference, 3),
+        target_probability=round(best.probability, 3),
+        alternatives=tuple(each for each in ranked if each.confidence >= _TOLD_FROM)[:_ALTERNATIVES],
+    )
+
+
+def _certain_target(candidate: Candidate) -> Hypothesis:
+    """Composite keys are found together with their target: only whether they are meant is in doubt."""
+    target = Target(referenced=candidate.referenced, probability=1.0, evidence=candidate.evidence)
+    return Hypothesis(referencing=candidate.referencing, reference_probability=candidate.confidence, targets=(target,))
+
+
+def _of_one_column(catalog: Catalog, naming: Naming) -> tuple[Hypothesis, ...]:
     """Judge every column twice: alone, then knowing what columns of the same name are believed to be."""
     first_pass, second_pass = read_weights()
     cases = with_convention(gather(catalog, naming, find_people(naming)))
     believed = with_siblings([judge(case, first_pass) for case in cases], catalog.types, tuple(declared(naming)))
     judged = (judge(case, second_pass) for case in believed)
-    return tuple(
-        Candidate(
-            referencing=each.case.referencing,
-            referenced=each.option.referenced,
-            confidence=round(confidence, 3),
-            evidence=evidence_for(each),
-        )
-        for each in judged
-        if each.option is not None and (confidence := _confidence(each)) >= KEPT_FROM
+    return tuple(_hypothesis(each) for each in judged if each.option is not None and each.reference >= THOUGHT_FROM)
+
+
+def _hypothesis(judged: Judged) -> Hypothesis:
+    reference = judged.reference if judged.confidence >= _floor(judged) else _floor(judged) / judged.target
+    targets = tuple(
+        Target(referenced=option.referenced, probability=share, evidence=evidence_for(judged.case, option))
+        for share, option in judged.ranked
+        if option is judged.option or share * reference >= THOUGHT_FROM
     )
+    return Hypothesis(referencing=judged.case.referencing, reference_probability=min(reference, 1.0), targets=targets)
 
 
-def _confidence(judged: Judged) -> float:
+def _floor(judged: Judged) -> float:
     """A column named after a table by all means, but of a type that cannot be compared, is worth a finding, never a plan."""
     option, case = judged.option, judged.case
     named = option is not None and option.fit is Fit.MISMATCH and "role_0" in option.traits and bool(option.traits & {"exact", "module"})
     meant = "suffix_strong" in case.traits and not case.traits & {"external", "opaque"}
-    return max(judged.confidence, MISMATCHED) if named and meant else judged.confidence
+    return MISMATCHED if named and meant else 0.0

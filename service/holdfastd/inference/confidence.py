@@ -106,6 +106,8 @@ class Judged:
     target: float
     #: Probability that the column is a reference.
     reference: float
+    #: All options with their probabilities, given that the column is a reference, the likeliest first.
+    ranked: tuple[tuple[float, Option], ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -129,7 +131,8 @@ def judge(case: Case, weights: Weights) -> Judged:
     equals = [option for each, option in zip(shares, case.options, strict=True) if each == share]
     option = max(equals, key=lambda option: (_spelled_alike(case, option), option.referenced))
     chance = _logistic(_sum(weights.reference, reference_traits(case, option, share)))
-    return Judged(case=case, option=option, target=share, reference=chance)
+    ranked = sorted(zip(shares, case.options, strict=True), key=lambda each: (each[1] is not option, -each[0], each[1].referenced))
+    return Judged(case=case, option=option, target=share, reference=chance, ranked=tuple(ranked))
 
 
 def _spelled_alike(case: Case, option: Option) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from holdfastd.catalog.model import OnDelete, Operator
-from holdfastd.evidence.model import RowCount
+from holdfastd.evidence.model import OrphanDetails, RowCount
 from holdfastd.names import ColumnSet, relationship_id
 
 
@@ -36,14 +36,49 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A key that referencing columns may point at."""
+
+    referenced: ColumnSet
+    #: Probability that it is this key, given that the columns are a reference; what is missing to 1 over all targets: none of them.
+    probability: float
+    #: What names, types and keys say for and against it.
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """What the catalog alone lets us think of referencing columns, before anybody looks at rows."""
+
+    referencing: ColumnSet
+    #: Probability that the columns are a reference at all.
+    reference_probability: float
+    #: The likeliest first; at least one.
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """Another key that referencing columns may point at, and how likely."""
+
+    referenced: ColumnSet
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """An inferred relationship: never a declared one."""
 
     referencing: ColumnSet
     referenced: ColumnSet
-    #: Probability that it is meant, 0 to 1.
+    #: Probability that it is meant, 0 to 1: the product of the two below.
     confidence: float
     evidence: tuple[Evidence, ...]
+    #: Probability that the columns are a reference at all, and that it is to this key, given that they are one.
+    reference_probability: float = 1.0
+    target_probability: float = 1.0
+    #: Other keys, the likeliest first.
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def id(self) -> str:
@@ -52,11 +87,21 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherAction:
+    """An ON DELETE that could be chosen instead, and when to, in one sentence."""
+
+    on_delete: OnDelete
+    rationale: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """A suggested ON DELETE and why, in one sentence."""
 
     on_delete: OnDelete
     rationale: str
+    #: Other feasible actions, the best first.
+    alternatives: tuple[OtherAction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +131,12 @@ class Relationship:
     obstacle: str
     #: The operator per column pair; empty when there is an obstacle.
     operators: tuple[Operator, ...]
+    reference_probability: float = 1.0
+    target_probability: float = 1.0
+    alternatives: tuple[Alternative, ...] = ()
+    other_actions: tuple[OtherAction, ...] = ()
+    #: None when there are no orphan rows, or nobody looked closer.
+    orphan_details: OrphanDetails | None = None
 
     @property
     def id(self) -> str:

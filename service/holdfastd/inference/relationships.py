@@ -63,7 +63,6 @@ def _inferred(catalog: Catalog, candidate: Candidate, counts: Mapping[str, RowCo
     advice = advise(catalog, referencing, referenced, known)
     operators = resolve_operators(catalog, referencing, referenced)
     obstacle = "" if operators is not None else explain_obstacle(catalog, referencing, referenced)
-    # Orphan rows alone speak not against a relationship: they are what we look for. Their share of the rows would; it belongs here.
     confidence = candidate.confidence
     return Relationship(
         referencing=referencing,
@@ -84,6 +83,10 @@ def _inferred(catalog: Catalog, candidate: Candidate, counts: Mapping[str, RowCo
         indexed=_is_indexed(catalog, referencing),
         obstacle=obstacle,
         operators=operators or (),
+        reference_probability=candidate.reference_probability,
+        target_probability=candidate.target_probability,
+        alternatives=candidate.alternatives,
+        other_actions=advice.alternatives,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from holdfastd.inference.confidence import Judged
+from holdfastd.inference.cases import Case, Option
 from holdfastd.inference.model import Evidence
 from holdfastd.names import readable
 
@@ -53,17 +53,15 @@ _COLUMN_SENTENCES = (
 )
 
 
-def evidence_for(judged: Judged) -> tuple[Evidence, ...]:
-    """Return what speaks for, and against, the likeliest option of a case."""
-    return tuple(_told(judged))
+def evidence_for(case: Case, option: Option) -> tuple[Evidence, ...]:
+    """Return what speaks for, and against, an option of a case."""
+    return tuple(_told(case, option))
 
 
-def _told(judged: Judged) -> Iterator[Evidence]:
-    if judged.option is None:
-        return
-    table, key = judged.option.referenced.table, judged.option.key.column.name
-    words = {"column": readable(judged.case.column.name), "table": str(table), "key": f"{table}({readable(key)})"}
-    for traits, groups in ((judged.option.traits, _SENTENCES), (judged.case.traits, _COLUMN_SENTENCES)):
+def _told(case: Case, option: Option) -> Iterator[Evidence]:
+    table, key = option.referenced.table, option.key.column.name
+    words = {"column": readable(case.column.name), "table": str(table), "key": f"{table}({readable(key)})"}
+    for traits, groups in ((option.traits, _SENTENCES), (case.traits, _COLUMN_SENTENCES)):
         for group in groups:
             rule = next((rule for rule in group if rule in traits), None)
             if rule is not None:

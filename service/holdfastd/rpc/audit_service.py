@@ -64,3 +64,11 @@ class AuditService(AuditServiceServicer):
         limit, columns = decode.sample_limit(request.limit), fields.column_names(request.columns, "columns")
         samples = await audits.sample_orphans(self._services, decode.caller(), database, relationship_id, limit, columns)
         return encode_record.orphan_samples(samples)
+
+    async def IgnoreFinding(self, request: pb.IgnoreFindingRequest, _: Context) -> pb.IgnoreFindingResponse:
+        """Mark a finding as one to live with."""
+        raise NotImplementedError
+
+    async def UnignoreFinding(self, request: pb.UnignoreFindingRequest, _: Context) -> pb.UnignoreFindingResponse:
+        """Take the mark away."""
+        raise NotImplementedError

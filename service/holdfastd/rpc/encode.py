@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from holdfast.v1 import core_pb2
 from holdfastd import names
-from holdfastd.evidence.model import RowCount
+from holdfastd.evidence.model import OrphanDetails, RowCount
 from holdfastd.findings.model import Finding
 from holdfastd.inference.model import Relationship
 from holdfastd.jobs.model import Event, Job, Verification
@@ -29,7 +29,14 @@ def column_set(columns: names.ColumnSet) -> core_pb2.ColumnSet:
 
 def row_count(count: RowCount) -> core_pb2.RowCount:
     """Return a number of rows."""
-    return core_pb2.RowCount(value=count.value, exactness=to_proto(count.exactness), as_of=timestamp(count.as_of), reason=count.reason)
+    return core_pb2.RowCount(
+        value=count.value,
+        exactness=to_proto(count.exactness),
+        as_of=timestamp(count.as_of),
+        reason=count.reason,
+        low=count.low,
+        high=count.high,
+    )
 
 
 def relationship(value: Relationship) -> core_pb2.Relationship:
@@ -54,6 +61,30 @@ def relationship(value: Relationship) -> core_pb2.Relationship:
         indexed=value.indexed,
         obstacle=value.obstacle,
         state=_relationship_state(value),
+        reference_probability=value.reference_probability,
+        target_probability=value.target_probability,
+        alternatives=[
+            core_pb2.Alternative(referenced=column_set(item.referenced), confidence=item.confidence) for item in value.alternatives
+        ],
+        other_actions=[core_pb2.OtherAction(on_delete=to_proto(item.on_delete), rationale=item.rationale) for item in value.other_actions],
+        orphan_details=None if value.orphan_details is None else orphan_details(value.orphan_details),
+    )
+
+
+def orphan_details(value: OrphanDetails) -> core_pb2.OrphanDetails:
+    """Return what is known about orphan rows beyond their number."""
+    return core_pb2.OrphanDetails(
+        distinct_values=value.distinct_values,
+        share=value.share,
+        causes=[
+            core_pb2.CausedRows(cause=to_proto(item.cause), rows=item.rows, distinct_values=item.distinct_values) for item in value.causes
+        ],
+        seen_column=value.seen_column,
+        first_seen=timestamp(value.first_seen),
+        last_seen=timestamp(value.last_seen),
+        taken=[core_pb2.TakenRows(table=str(item.table), rows=item.rows, share=item.share) for item in value.taken],
+        blocked=value.blocked,
+        unknown=value.unknown,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from holdfast.v1 import audit_service_pb2, core_pb2, plan_service_pb2
 from holdfastd.catalog.model import OnDelete
 from holdfastd.errors import InvalidField
-from holdfastd.evidence.model import Exactness
+from holdfastd.evidence.model import Exactness, OrphanCause
 from holdfastd.findings.model import FindingKind, Severity
 from holdfastd.inference.model import Risk, Tier
 from holdfastd.jobs.model import EventKind, JobKind, JobState
@@ -18,6 +18,7 @@ _E = TypeVar("_E", bound=Enum)
 PAIRS: dict[type[Enum], tuple[Any, str]] = {
     OnDelete: (core_pb2.OnDelete, "ON_DELETE_"),
     Exactness: (core_pb2.Exactness, "EXACTNESS_"),
+    OrphanCause: (core_pb2.OrphanCause, "ORPHAN_CAUSE_"),
     FindingKind: (core_pb2.FindingKind, "FINDING_KIND_"),
     Severity: (core_pb2.Severity, "SEVERITY_"),
     Risk: (core_pb2.Risk, "RISK_"),

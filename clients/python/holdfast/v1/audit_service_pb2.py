@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from holdfast.v1 import core_pb2 as holdfast_dot_v1_dot_core__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fholdfast/v1/audit_service.proto\x12\x0bholdfast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16holdfast/v1/core.proto\"\xe8\x01\n\x05\x41udit\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.holdfast.v1.AuditState\x12\x0e\n\x06job_id\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07summary\x18\x07 \x01(\x0b\x32\x19.holdfast.v1.AuditSummary\"\xca\x01\n\x0c\x41uditSummary\x12\x0e\n\x06tables\x18\x01 \x01(\x03\x12\x15\n\rrelationships\x18\x02 \x01(\x03\x12 \n\x18undeclared_relationships\x18\x03 \x01(\x03\x12\x13\n\x0borphan_rows\x18\x04 \x01(\x03\x12\x1a\n\x12not_validated_keys\x18\x05 \x01(\x03\x12\x17\n\x0fmissing_indexes\x18\x06 \x01(\x03\x12\x10\n\x08\x66indings\x18\x07 \x01(\x03\x12\x15\n\rnot_auditable\x18\x08 \x01(\x03\"9\n\x11StartAuditRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"V\n\x12StartAuditResponse\x12!\n\x05\x61udit\x18\x01 \x01(\x0b\x32\x12.holdfast.v1.Audit\x12\x1d\n\x03job\x18\x02 \x01(\x0b\x32\x10.holdfast.v1.Job\"\x1d\n\x0fGetAuditRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x10GetAuditResponse\x12!\n\x05\x61udit\x18\x01 \x01(\x0b\x32\x12.holdfast.v1.Audit\"L\n\x11ListAuditsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x12ListAuditsResponse\x12\"\n\x06\x61udits\x18\x01 \x03(\x0b\x32\x12.holdfast.v1.Audit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"e\n\x18ListRelationshipsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"x\n\x19ListRelationshipsResponse\x12\x30\n\rrelationships\x18\x01 \x03(\x0b\x32\x19.holdfast.v1.Relationship\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x03 \x01(\t\"\x91\x01\n\x13ListFindingsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x02 \x01(\t\x12/\n\x10minimum_severity\x18\x03 \x01(\x0e\x32\x15.holdfast.v1.Severity\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"i\n\x14ListFindingsResponse\x12&\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x14.holdfast.v1.Finding\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x03 \x01(\t\"a\n\x14SampleOrphansRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x17\n\x0frelationship_id\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\"-\n\x0cOrphanSample\x12\x0e\n\x06values\x18\x01 \x03(\t\x12\r\n\x05nulls\x18\x02 \x03(\x08\"T\n\x15SampleOrphansResponse\x12\x0f\n\x07\x63olumns\x18\x01 \x03(\t\x12*\n\x07samples\x18\x02 \x03(\x0b\x32\x19.holdfast.v1.OrphanSample*\xa8\x01\n\nAuditState\x12\x1b\n\x17\x41UDIT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41UDIT_STATE_QUEUED\x10\x01\x12\x17\n\x13\x41UDIT_STATE_RUNNING\x10\x02\x12\x19\n\x15\x41UDIT_STATE_SUCCEEDED\x10\x03\x12\x16\n\x12\x41UDIT_STATE_FAILED\x10\x04\x12\x19\n\x15\x41UDIT_STATE_CANCELLED\x10\x05\x32\x9f\x04\n\x0c\x41uditService\x12M\n\nStartAudit\x12\x1e.holdfast.v1.StartAuditRequest\x1a\x1f.holdfast.v1.StartAuditResponse\x12L\n\x08GetAudit\x12\x1c.holdfast.v1.GetAuditRequest\x1a\x1d.holdfast.v1.GetAuditResponse\"\x03\x90\x02\x01\x12R\n\nListAudits\x12\x1e.holdfast.v1.ListAuditsRequest\x1a\x1f.holdfast.v1.ListAuditsResponse\"\x03\x90\x02\x01\x12g\n\x11ListRelationships\x12%.holdfast.v1.ListRelationshipsRequest\x1a&.holdfast.v1.ListRelationshipsResponse\"\x03\x90\x02\x01\x12X\n\x0cListFindings\x12 .holdfast.v1.ListFindingsRequest\x1a!.holdfast.v1.ListFindingsResponse\"\x03\x90\x02\x01\x12[\n\rSampleOrphans\x12!.holdfast.v1.SampleOrphansRequest\x1a\".holdfast.v1.SampleOrphansResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fholdfast/v1/audit_service.proto\x12\x0bholdfast.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16holdfast/v1/core.proto\"\xe8\x01\n\x05\x41udit\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.holdfast.v1.AuditState\x12\x0e\n\x06job_id\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07summary\x18\x07 \x01(\x0b\x32\x19.holdfast.v1.AuditSummary\"\xdd\x01\n\x0c\x41uditSummary\x12\x0e\n\x06tables\x18\x01 \x01(\x03\x12\x15\n\rrelationships\x18\x02 \x01(\x03\x12 \n\x18undeclared_relationships\x18\x03 \x01(\x03\x12\x13\n\x0borphan_rows\x18\x04 \x01(\x03\x12\x1a\n\x12not_validated_keys\x18\x05 \x01(\x03\x12\x17\n\x0fmissing_indexes\x18\x06 \x01(\x03\x12\x10\n\x08\x66indings\x18\x07 \x01(\x03\x12\x15\n\rnot_auditable\x18\x08 \x01(\x03\x12\x11\n\testimated\x18\t \x01(\x03\"A\n\x0c\x41uditOptions\x12\x31\n\x0e\x65stimate_after\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"e\n\x11StartAuditRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12*\n\x07options\x18\x03 \x01(\x0b\x32\x19.holdfast.v1.AuditOptions\"V\n\x12StartAuditResponse\x12!\n\x05\x61udit\x18\x01 \x01(\x0b\x32\x12.holdfast.v1.Audit\x12\x1d\n\x03job\x18\x02 \x01(\x0b\x32\x10.holdfast.v1.Job\"\x1d\n\x0fGetAuditRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x10GetAuditResponse\x12!\n\x05\x61udit\x18\x01 \x01(\x0b\x32\x12.holdfast.v1.Audit\"L\n\x11ListAuditsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x12ListAuditsResponse\x12\"\n\x06\x61udits\x18\x01 \x03(\x0b\x32\x12.holdfast.v1.Audit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"e\n\x18ListRelationshipsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"x\n\x19ListRelationshipsResponse\x12\x30\n\rrelationships\x18\x01 \x03(\x0b\x32\x19.holdfast.v1.Relationship\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x03 \x01(\t\"\xaa\x01\n\x13ListFindingsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x02 \x01(\t\x12/\n\x10minimum_severity\x18\x03 \x01(\x0e\x32\x15.holdfast.v1.Severity\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\x17\n\x0finclude_ignored\x18\x06 \x01(\x08\"i\n\x14ListFindingsResponse\x12&\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x14.holdfast.v1.Finding\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x03 \x01(\t\"a\n\x14SampleOrphansRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x17\n\x0frelationship_id\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\"-\n\x0cOrphanSample\x12\x0e\n\x06values\x18\x01 \x03(\t\x12\r\n\x05nulls\x18\x02 \x03(\x08\"T\n\x15SampleOrphansResponse\x12\x0f\n\x07\x63olumns\x18\x01 \x03(\t\x12*\n\x07samples\x18\x02 \x03(\x0b\x32\x19.holdfast.v1.OrphanSample\"}\n\x14IgnoreFindingRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x12\n\nfinding_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x15IgnoreFindingResponse\x12%\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x14.holdfast.v1.Finding\">\n\x16UnignoreFindingRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x12\n\nfinding_id\x18\x02 \x01(\t\"\x19\n\x17UnignoreFindingResponse*\xa8\x01\n\nAuditState\x12\x1b\n\x17\x41UDIT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41UDIT_STATE_QUEUED\x10\x01\x12\x17\n\x13\x41UDIT_STATE_RUNNING\x10\x02\x12\x19\n\x15\x41UDIT_STATE_SUCCEEDED\x10\x03\x12\x16\n\x12\x41UDIT_STATE_FAILED\x10\x04\x12\x19\n\x15\x41UDIT_STATE_CANCELLED\x10\x05\x32\xdf\x05\n\x0c\x41uditService\x12M\n\nStartAudit\x12\x1e.holdfast.v1.StartAuditRequest\x1a\x1f.holdfast.v1.StartAuditResponse\x12L\n\x08GetAudit\x12\x1c.holdfast.v1.GetAuditRequest\x1a\x1d.holdfast.v1.GetAuditResponse\"\x03\x90\x02\x01\x12R\n\nListAudits\x12\x1e.holdfast.v1.ListAuditsRequest\x1a\x1f.holdfast.v1.ListAuditsResponse\"\x03\x90\x02\x01\x12g\n\x11ListRelationships\x12%.holdfast.v1.ListRelationshipsRequest\x1a&.holdfast.v1.ListRelationshipsResponse\"\x03\x90\x02\x01\x12X\n\x0cListFindings\x12 .holdfast.v1.ListFindingsRequest\x1a!.holdfast.v1.ListFindingsResponse\"\x03\x90\x02\x01\x12[\n\rSampleOrphans\x12!.holdfast.v1.SampleOrphansRequest\x1a\".holdfast.v1.SampleOrphansResponse\"\x03\x90\x02\x01\x12[\n\rIgnoreFinding\x12!.holdfast.v1.IgnoreFindingRequest\x1a\".holdfast.v1.IgnoreFindingResponse\"\x03\x90\x02\x02\x12\x61\n\x0fUnignoreFinding\x12#.holdfast.v1.UnignoreFindingRequest\x1a$.holdfast.v1.UnignoreFindingResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,38 +44,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITSERVICE'].methods_by_name['ListFindings']._serialized_options = b'\220\002\001'
   _globals['_AUDITSERVICE'].methods_by_name['SampleOrphans']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['SampleOrphans']._serialized_options = b'\220\002\001'
-  _globals['_AUDITSTATE']._serialized_start=1652
-  _globals['_AUDITSTATE']._serialized_end=1820
-  _globals['_AUDIT']._serialized_start=106
-  _globals['_AUDIT']._serialized_end=338
-  _globals['_AUDITSUMMARY']._serialized_start=341
-  _globals['_AUDITSUMMARY']._serialized_end=543
-  _globals['_STARTAUDITREQUEST']._serialized_start=545
-  _globals['_STARTAUDITREQUEST']._serialized_end=602
-  _globals['_STARTAUDITRESPONSE']._serialized_start=604
-  _globals['_STARTAUDITRESPONSE']._serialized_end=690
-  _globals['_GETAUDITREQUEST']._serialized_start=692
-  _globals['_GETAUDITREQUEST']._serialized_end=721
-  _globals['_GETAUDITRESPONSE']._serialized_start=723
-  _globals['_GETAUDITRESPONSE']._serialized_end=776
-  _globals['_LISTAUDITSREQUEST']._serialized_start=778
-  _globals['_LISTAUDITSREQUEST']._serialized_end=854
-  _globals['_LISTAUDITSRESPONSE']._serialized_start=856
-  _globals['_LISTAUDITSRESPONSE']._serialized_end=937
-  _globals['_LISTRELATIONSHIPSREQUEST']._serialized_start=939
-  _globals['_LISTRELATIONSHIPSREQUEST']._serialized_end=1040
-  _globals['_LISTRELATIONSHIPSRESPONSE']._serialized_start=1042
-  _globals['_LISTRELATIONSHIPSRESPONSE']._serialized_end=1162
-  _globals['_LISTFINDINGSREQUEST']._serialized_start=1165
-  _globals['_LISTFINDINGSREQUEST']._serialized_end=1310
-  _globals['_LISTFINDINGSRESPONSE']._serialized_start=1312
-  _globals['_LISTFINDINGSRESPONSE']._serialized_end=1417
-  _globals['_SAMPLEORPHANSREQUEST']._serialized_start=1419
-  _globals['_SAMPLEORPHANSREQUEST']._serialized_end=1516
-  _globals['_ORPHANSAMPLE']._serialized_start=1518
-  _globals['_ORPHANSAMPLE']._serialized_end=1563
-  _globals['_SAMPLEORPHANSRESPONSE']._serialized_start=1565
-  _globals['_SAMPLEORPHANSRESPONSE']._serialized_end=1649
-  _globals['_AUDITSERVICE']._serialized_start=1823
-  _globals['_AUDITSERVICE']._serialized_end=2366
+  _globals['_AUDITSERVICE'].methods_by_name['IgnoreFinding']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['IgnoreFinding']._serialized_options = b'\220\002\002'
+  _globals['_AUDITSERVICE'].methods_by_name['UnignoreFinding']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['UnignoreFinding']._serialized_options = b'\220\002\002'
+  _globals['_AUDITSTATE']._serialized_start=2121
+  _globals['_AUDITSTATE']._serialized_end=2289
+  _globals['_AUDIT']._serialized_start=138
+  _globals['_AUDIT']._serialized_end=370
+  _globals['_AUDITSUMMARY']._serialized_start=373
+  _globals['_AUDITSUMMARY']._serialized_end=594
+  _globals['_AUDITOPTIONS']._serialized_start=596
+  _globals['_AUDITOPTIONS']._serialized_end=661
+  _globals['_STARTAUDITREQUEST']._serialized_start=663
+  _globals['_STARTAUDITREQUEST']._serialized_end=764
+  _globals['_STARTAUDITRESPONSE']._serialized_start=766
+  _globals['_STARTAUDITRESPONSE']._serialized_end=852
+  _globals['_GETAUDITREQUEST']._serialized_start=854
+  _globals['_GETAUDITREQUEST']._serialized_end=883
+  _globals['_GETAUDITRESPONSE']._serialized_start=885
+  _globals['_GETAUDITRESPONSE']._serialized_end=938
+  _globals['_LISTAUDITSREQUEST']._serialized_start=940
+  _globals['_LISTAUDITSREQUEST']._serialized_end=1016
+  _globals['_LISTAUDITSRESPONSE']._serialized_start=1018
+  _globals['_LISTAUDITSRESPONSE']._serialized_end=1099
+  _globals['_LISTRELATIONSHIPSREQUEST']._serialized_start=1101
+  _globals['_LISTRELATIONSHIPSREQUEST']._serialized_end=1202
+  _globals['_LISTRELATIONSHIPSRESPONSE']._serialized_start=1204
+  _globals['_LISTRELATIONSHIPSRESPONSE']._serialized_end=1324
+  _globals['_LISTFINDINGSREQUEST']._serialized_start=1327
+  _globals['_LISTFINDINGSREQUEST']._serialized_end=1497
+  _globals['_LISTFINDINGSRESPONSE']._serialized_start=1499
+  _globals['_LISTFINDINGSRESPONSE']._serialized_end=1604
+  _globals['_SAMPLEORPHANSREQUEST']._serialized_start=1606
+  _globals['_SAMPLEORPHANSREQUEST']._serialized_end=1703
+  _globals['_ORPHANSAMPLE']._serialized_start=1705
+  _globals['_ORPHANSAMPLE']._serialized_end=1750
+  _globals['_SAMPLEORPHANSRESPONSE']._serialized_start=1752
+  _globals['_SAMPLEORPHANSRESPONSE']._serialized_end=1836
+  _globals['_IGNOREFINDINGREQUEST']._serialized_start=1838
+  _globals['_IGNOREFINDINGREQUEST']._serialized_end=1963
+  _globals['_IGNOREFINDINGRESPONSE']._serialized_start=1965
+  _globals['_IGNOREFINDINGRESPONSE']._serialized_end=2027
+  _globals['_UNIGNOREFINDINGREQUEST']._serialized_start=2029
+  _globals['_UNIGNOREFINDINGREQUEST']._serialized_end=2091
+  _globals['_UNIGNOREFINDINGRESPONSE']._serialized_start=2093
+  _globals['_UNIGNOREFINDINGRESPONSE']._serialized_end=2118
+  _globals['_AUDITSERVICE']._serialized_start=2292
+  _globals['_AUDITSERVICE']._serialized_end=3027
 # @@protoc_insertion_point(module_scope)

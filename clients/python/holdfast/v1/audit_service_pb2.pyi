@@ -6,6 +6,7 @@ Read-only examinations of a database."""
 import builtins
 import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
@@ -120,6 +121,7 @@ class AuditSummary(google.protobuf.message.Message):
     MISSING_INDEXES_FIELD_NUMBER: builtins.int
     FINDINGS_FIELD_NUMBER: builtins.int
     NOT_AUDITABLE_FIELD_NUMBER: builtins.int
+    ESTIMATED_FIELD_NUMBER: builtins.int
     tables: builtins.int
     """Tables looked at."""
     relationships: builtins.int
@@ -136,6 +138,8 @@ class AuditSummary(google.protobuf.message.Message):
     """Findings of all severities."""
     not_auditable: builtins.int
     """Relationships whose rows could not be counted."""
+    estimated: builtins.int
+    """Relationships whose orphan rows were estimated, not counted."""
     def __init__(
         self,
         *,
@@ -147,10 +151,34 @@ class AuditSummary(google.protobuf.message.Message):
         missing_indexes: builtins.int = ...,
         findings: builtins.int = ...,
         not_auditable: builtins.int = ...,
+        estimated: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["findings", b"findings", "missing_indexes", b"missing_indexes", "not_auditable", b"not_auditable", "not_validated_keys", b"not_validated_keys", "orphan_rows", b"orphan_rows", "relationships", b"relationships", "tables", b"tables", "undeclared_relationships", b"undeclared_relationships"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["estimated", b"estimated", "findings", b"findings", "missing_indexes", b"missing_indexes", "not_auditable", b"not_auditable", "not_validated_keys", b"not_validated_keys", "orphan_rows", b"orphan_rows", "relationships", b"relationships", "tables", b"tables", "undeclared_relationships", b"undeclared_relationships"]) -> None: ...
 
 Global___AuditSummary: typing_extensions.TypeAlias = AuditSummary
+
+@typing.final
+class AuditOptions(google.protobuf.message.Message):
+    """How an audit is to be made."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ESTIMATE_AFTER_FIELD_NUMBER: builtins.int
+    @property
+    def estimate_after(self) -> google.protobuf.duration_pb2.Duration:
+        """Relationships whose count is expected to take longer, or has taken longer, are estimated from a sample of the table instead.
+        Unset: all are counted, however long it takes.
+        """
+
+    def __init__(
+        self,
+        *,
+        estimate_after: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["estimate_after", b"estimate_after"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["estimate_after", b"estimate_after"]) -> None: ...
+
+Global___AuditOptions: typing_extensions.TypeAlias = AuditOptions
 
 @typing.final
 class StartAuditRequest(google.protobuf.message.Message):
@@ -160,17 +188,24 @@ class StartAuditRequest(google.protobuf.message.Message):
 
     DATABASE_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    OPTIONS_FIELD_NUMBER: builtins.int
     database: builtins.str
     """Name of the database."""
     request_id: builtins.str
     """A UUID chosen by the caller; the same one returns the same audit. Empty: always a new audit."""
+    @property
+    def options(self) -> Global___AuditOptions:
+        """How to make it; may be unset."""
+
     def __init__(
         self,
         *,
         database: builtins.str = ...,
         request_id: builtins.str = ...,
+        options: Global___AuditOptions | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["database", b"database", "request_id", b"request_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["options", b"options"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "options", b"options", "request_id", b"request_id"]) -> None: ...
 
 Global___StartAuditRequest: typing_extensions.TypeAlias = StartAuditRequest
 
@@ -359,6 +394,7 @@ class ListFindingsRequest(google.protobuf.message.Message):
     MINIMUM_SEVERITY_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    INCLUDE_IGNORED_FIELD_NUMBER: builtins.int
     database: builtins.str
     """Name of the database: its latest succeeded audit is used."""
     audit_id: builtins.str
@@ -369,6 +405,8 @@ class ListFindingsRequest(google.protobuf.message.Message):
     """At most so many; 0 means 100, more than 1000 means 1000."""
     page_token: builtins.str
     """From the previous response; empty for the first page."""
+    include_ignored: builtins.bool
+    """Also list findings that somebody decided to live with."""
     def __init__(
         self,
         *,
@@ -377,8 +415,9 @@ class ListFindingsRequest(google.protobuf.message.Message):
         minimum_severity: holdfast.v1.core_pb2.Severity.ValueType = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        include_ignored: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audit_id", b"audit_id", "database", b"database", "minimum_severity", b"minimum_severity", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audit_id", b"audit_id", "database", b"database", "include_ignored", b"include_ignored", "minimum_severity", b"minimum_severity", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
 
 Global___ListFindingsRequest: typing_extensions.TypeAlias = ListFindingsRequest
 
@@ -493,3 +532,91 @@ class SampleOrphansResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["columns", b"columns", "samples", b"samples"]) -> None: ...
 
 Global___SampleOrphansResponse: typing_extensions.TypeAlias = SampleOrphansResponse
+
+@typing.final
+class IgnoreFindingRequest(google.protobuf.message.Message):
+    """Request of IgnoreFinding."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    FINDING_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """Name of the database."""
+    finding_id: builtins.str
+    """Id of a finding of its latest succeeded audit."""
+    reason: builtins.str
+    """Why: at least one word, at most 1000 characters."""
+    @property
+    def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From when on it is open again, in the future; unset: never."""
+
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        finding_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["expire_time", b"expire_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "expire_time", b"expire_time", "finding_id", b"finding_id", "reason", b"reason"]) -> None: ...
+
+Global___IgnoreFindingRequest: typing_extensions.TypeAlias = IgnoreFindingRequest
+
+@typing.final
+class IgnoreFindingResponse(google.protobuf.message.Message):
+    """Response of IgnoreFinding."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FINDING_FIELD_NUMBER: builtins.int
+    @property
+    def finding(self) -> holdfast.v1.core_pb2.Finding:
+        """The finding, ignored."""
+
+    def __init__(
+        self,
+        *,
+        finding: holdfast.v1.core_pb2.Finding | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["finding", b"finding"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["finding", b"finding"]) -> None: ...
+
+Global___IgnoreFindingResponse: typing_extensions.TypeAlias = IgnoreFindingResponse
+
+@typing.final
+class UnignoreFindingRequest(google.protobuf.message.Message):
+    """Request of UnignoreFinding."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    FINDING_ID_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """Name of the database."""
+    finding_id: builtins.str
+    """Id of the finding."""
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        finding_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "finding_id", b"finding_id"]) -> None: ...
+
+Global___UnignoreFindingRequest: typing_extensions.TypeAlias = UnignoreFindingRequest
+
+@typing.final
+class UnignoreFindingResponse(google.protobuf.message.Message):
+    """Response of UnignoreFinding."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___UnignoreFindingResponse: typing_extensions.TypeAlias = UnignoreFindingResponse

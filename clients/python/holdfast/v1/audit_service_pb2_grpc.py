@@ -65,6 +65,16 @@ class AuditServiceStub(object):
                 request_serializer=holdfast_dot_v1_dot_audit__service__pb2.SampleOrphansRequest.SerializeToString,
                 response_deserializer=holdfast_dot_v1_dot_audit__service__pb2.SampleOrphansResponse.FromString,
                 _registered_method=True)
+        self.IgnoreFinding = channel.unary_unary(
+                '/holdfast.v1.AuditService/IgnoreFinding',
+                request_serializer=holdfast_dot_v1_dot_audit__service__pb2.IgnoreFindingRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_audit__service__pb2.IgnoreFindingResponse.FromString,
+                _registered_method=True)
+        self.UnignoreFinding = channel.unary_unary(
+                '/holdfast.v1.AuditService/UnignoreFinding',
+                request_serializer=holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer(object):
@@ -113,6 +123,20 @@ class AuditServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IgnoreFinding(self, request, context):
+        """Marks a finding of a database as one to live with, in this audit and in later ones. Ignoring it again replaces reason and expiry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnignoreFinding(self, request, context):
+        """Takes the mark away: the finding is open again. Succeeds when there was none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -145,6 +169,16 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.SampleOrphans,
                     request_deserializer=holdfast_dot_v1_dot_audit__service__pb2.SampleOrphansRequest.FromString,
                     response_serializer=holdfast_dot_v1_dot_audit__service__pb2.SampleOrphansResponse.SerializeToString,
+            ),
+            'IgnoreFinding': grpc.unary_unary_rpc_method_handler(
+                    servicer.IgnoreFinding,
+                    request_deserializer=holdfast_dot_v1_dot_audit__service__pb2.IgnoreFindingRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_audit__service__pb2.IgnoreFindingResponse.SerializeToString,
+            ),
+            'UnignoreFinding': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnignoreFinding,
+                    request_deserializer=holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -310,6 +344,60 @@ class AuditService(object):
             '/holdfast.v1.AuditService/SampleOrphans',
             holdfast_dot_v1_dot_audit__service__pb2.SampleOrphansRequest.SerializeToString,
             holdfast_dot_v1_dot_audit__service__pb2.SampleOrphansResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IgnoreFinding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.AuditService/IgnoreFinding',
+            holdfast_dot_v1_dot_audit__service__pb2.IgnoreFindingRequest.SerializeToString,
+            holdfast_dot_v1_dot_audit__service__pb2.IgnoreFindingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnignoreFinding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.AuditService/UnignoreFinding',
+            holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingRequest.SerializeToString,
+            holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingResponse.FromString,
             options,
             channel_credentials,
             insecure,

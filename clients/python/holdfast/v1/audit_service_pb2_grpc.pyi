@@ -121,7 +121,39 @@ _AuditServiceSampleOrphansType = typing_extensions.TypeVar(
     ],
 )
 
-class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditServiceGetAuditType, _AuditServiceListAuditsType, _AuditServiceListRelationshipsType, _AuditServiceListFindingsType, _AuditServiceSampleOrphansType]):
+_AuditServiceIgnoreFindingType = typing_extensions.TypeVar(
+    '_AuditServiceIgnoreFindingType',
+    grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.IgnoreFindingRequest,
+        holdfast.v1.audit_service_pb2.IgnoreFindingResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.IgnoreFindingRequest,
+        holdfast.v1.audit_service_pb2.IgnoreFindingResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.IgnoreFindingRequest,
+        holdfast.v1.audit_service_pb2.IgnoreFindingResponse,
+    ],
+)
+
+_AuditServiceUnignoreFindingType = typing_extensions.TypeVar(
+    '_AuditServiceUnignoreFindingType',
+    grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
+        holdfast.v1.audit_service_pb2.UnignoreFindingResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
+        holdfast.v1.audit_service_pb2.UnignoreFindingResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
+        holdfast.v1.audit_service_pb2.UnignoreFindingResponse,
+    ],
+)
+
+class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditServiceGetAuditType, _AuditServiceListAuditsType, _AuditServiceListRelationshipsType, _AuditServiceListFindingsType, _AuditServiceSampleOrphansType, _AuditServiceIgnoreFindingType, _AuditServiceUnignoreFindingType]):
     """Starts audits and returns what they found."""
 
     @typing.overload
@@ -149,6 +181,14 @@ class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditService
         grpc.UnaryUnaryMultiCallable[
             holdfast.v1.audit_service_pb2.SampleOrphansRequest,
             holdfast.v1.audit_service_pb2.SampleOrphansResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.IgnoreFindingRequest,
+            holdfast.v1.audit_service_pb2.IgnoreFindingResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
+            holdfast.v1.audit_service_pb2.UnignoreFindingResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -178,6 +218,14 @@ class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditService
             holdfast.v1.audit_service_pb2.SampleOrphansRequest,
             holdfast.v1.audit_service_pb2.SampleOrphansResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.IgnoreFindingRequest,
+            holdfast.v1.audit_service_pb2.IgnoreFindingResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
+            holdfast.v1.audit_service_pb2.UnignoreFindingResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     StartAudit: _AuditServiceStartAuditType
@@ -197,6 +245,12 @@ class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditService
 
     SampleOrphans: _AuditServiceSampleOrphansType
     """Reads some orphan rows of a relationship from the target now. Returns keys only unless asked for more."""
+
+    IgnoreFinding: _AuditServiceIgnoreFindingType
+    """Marks a finding of a database as one to live with, in this audit and in later ones. Ignoring it again replaces reason and expiry."""
+
+    UnignoreFinding: _AuditServiceUnignoreFindingType
+    """Takes the mark away: the finding is open again. Succeeds when there was none."""
 
 AuditServiceAsyncStub: typing_extensions.TypeAlias = AuditServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -222,6 +276,14 @@ AuditServiceAsyncStub: typing_extensions.TypeAlias = AuditServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         holdfast.v1.audit_service_pb2.SampleOrphansRequest,
         holdfast.v1.audit_service_pb2.SampleOrphansResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.IgnoreFindingRequest,
+        holdfast.v1.audit_service_pb2.IgnoreFindingResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
+        holdfast.v1.audit_service_pb2.UnignoreFindingResponse,
     ],
 ]
 
@@ -275,5 +337,21 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfast.v1.audit_service_pb2.SampleOrphansResponse, collections.abc.Awaitable[holdfast.v1.audit_service_pb2.SampleOrphansResponse]]:
         """Reads some orphan rows of a relationship from the target now. Returns keys only unless asked for more."""
+
+    @abc.abstractmethod
+    def IgnoreFinding(
+        self,
+        request: holdfast.v1.audit_service_pb2.IgnoreFindingRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[holdfast.v1.audit_service_pb2.IgnoreFindingResponse, collections.abc.Awaitable[holdfast.v1.audit_service_pb2.IgnoreFindingResponse]]:
+        """Marks a finding of a database as one to live with, in this audit and in later ones. Ignoring it again replaces reason and expiry."""
+
+    @abc.abstractmethod
+    def UnignoreFinding(
+        self,
+        request: holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[holdfast.v1.audit_service_pb2.UnignoreFindingResponse, collections.abc.Awaitable[holdfast.v1.audit_service_pb2.UnignoreFindingResponse]]:
+        """Takes the mark away: the finding is open again. Succeeds when there was none."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

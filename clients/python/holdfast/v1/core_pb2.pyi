@@ -140,6 +140,42 @@ TIER_REVIEW: Tier.ValueType  # 3
 """Listed; planned only when a policy includes it."""
 Global___Tier: typing_extensions.TypeAlias = Tier
 
+class _OrphanCause:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _OrphanCauseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_OrphanCause.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    ORPHAN_CAUSE_UNSPECIFIED: _OrphanCause.ValueType  # 0
+    """Never sent."""
+    ORPHAN_CAUSE_DELETED: _OrphanCause.ValueType  # 1
+    """The referenced row was there: the value lies below the highest one the key ever gave out."""
+    ORPHAN_CAUSE_NEVER_EXISTED: _OrphanCause.ValueType  # 2
+    """The value lies above all that the key ever gave out."""
+    ORPHAN_CAUSE_SENTINEL: _OrphanCause.ValueType  # 3
+    """A value that means "none": 0, -1, an empty string, a uuid of zeros."""
+    ORPHAN_CAUSE_WRONG_TYPE: _OrphanCause.ValueType  # 4
+    """The value is an id of another kind."""
+    ORPHAN_CAUSE_UNKNOWN: _OrphanCause.ValueType  # 5
+    """The values do not tell."""
+
+class OrphanCause(_OrphanCause, metaclass=_OrphanCauseEnumTypeWrapper):
+    """Why rows reference nothing, as far as their values tell."""
+
+ORPHAN_CAUSE_UNSPECIFIED: OrphanCause.ValueType  # 0
+"""Never sent."""
+ORPHAN_CAUSE_DELETED: OrphanCause.ValueType  # 1
+"""The referenced row was there: the value lies below the highest one the key ever gave out."""
+ORPHAN_CAUSE_NEVER_EXISTED: OrphanCause.ValueType  # 2
+"""The value lies above all that the key ever gave out."""
+ORPHAN_CAUSE_SENTINEL: OrphanCause.ValueType  # 3
+"""A value that means "none": 0, -1, an empty string, a uuid of zeros."""
+ORPHAN_CAUSE_WRONG_TYPE: OrphanCause.ValueType  # 4
+"""The value is an id of another kind."""
+ORPHAN_CAUSE_UNKNOWN: OrphanCause.ValueType  # 5
+"""The values do not tell."""
+Global___OrphanCause: typing_extensions.TypeAlias = OrphanCause
+
 class _RelationshipState:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -226,6 +262,24 @@ class _FindingKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """A table without a primary key."""
     FINDING_KIND_NOT_AUDITABLE: _FindingKind.ValueType  # 9
     """A relationship whose rows could not be counted."""
+    FINDING_KIND_DISABLED_KEY: _FindingKind.ValueType  # 10
+    """A foreign key whose triggers are disabled: declared, valid, and protecting nothing."""
+    FINDING_KIND_ORPHANS_UNDER_VALID_KEY: _FindingKind.ValueType  # 11
+    """Orphan rows under a key that the catalog calls valid."""
+    FINDING_KIND_REDUNDANT_INDEX: _FindingKind.ValueType  # 12
+    """An index that another one makes superfluous."""
+    FINDING_KIND_INVALID_INDEX: _FindingKind.ValueType  # 13
+    """An index that a failed build left behind: maintained, never used."""
+    FINDING_KIND_DUPLICATE_KEY: _FindingKind.ValueType  # 14
+    """Two foreign keys that say the same."""
+    FINDING_KIND_SET_NULL_ON_NOT_NULL: _FindingKind.ValueType  # 15
+    """ON DELETE SET NULL on a column that refuses NULL: deleting a referenced row always fails."""
+    FINDING_KIND_PARTITION_WITHOUT_KEY: _FindingKind.ValueType  # 16
+    """A partition that lacks a key its siblings have."""
+    FINDING_KIND_ROWS_HIDDEN: _FindingKind.ValueType  # 17
+    """Row security hides rows from the role that audits."""
+    FINDING_KIND_POLYMORPHIC_REFERENCE: _FindingKind.ValueType  # 18
+    """An (id, type) pair that points into several tables: no foreign key can protect it."""
 
 class FindingKind(_FindingKind, metaclass=_FindingKindEnumTypeWrapper):
     """The kind of a finding."""
@@ -250,6 +304,24 @@ FINDING_KIND_NO_PRIMARY_KEY: FindingKind.ValueType  # 8
 """A table without a primary key."""
 FINDING_KIND_NOT_AUDITABLE: FindingKind.ValueType  # 9
 """A relationship whose rows could not be counted."""
+FINDING_KIND_DISABLED_KEY: FindingKind.ValueType  # 10
+"""A foreign key whose triggers are disabled: declared, valid, and protecting nothing."""
+FINDING_KIND_ORPHANS_UNDER_VALID_KEY: FindingKind.ValueType  # 11
+"""Orphan rows under a key that the catalog calls valid."""
+FINDING_KIND_REDUNDANT_INDEX: FindingKind.ValueType  # 12
+"""An index that another one makes superfluous."""
+FINDING_KIND_INVALID_INDEX: FindingKind.ValueType  # 13
+"""An index that a failed build left behind: maintained, never used."""
+FINDING_KIND_DUPLICATE_KEY: FindingKind.ValueType  # 14
+"""Two foreign keys that say the same."""
+FINDING_KIND_SET_NULL_ON_NOT_NULL: FindingKind.ValueType  # 15
+"""ON DELETE SET NULL on a column that refuses NULL: deleting a referenced row always fails."""
+FINDING_KIND_PARTITION_WITHOUT_KEY: FindingKind.ValueType  # 16
+"""A partition that lacks a key its siblings have."""
+FINDING_KIND_ROWS_HIDDEN: FindingKind.ValueType  # 17
+"""Row security hides rows from the role that audits."""
+FINDING_KIND_POLYMORPHIC_REFERENCE: FindingKind.ValueType  # 18
+"""An (id, type) pair that points into several tables: no foreign key can protect it."""
 Global___FindingKind: typing_extensions.TypeAlias = FindingKind
 
 class _FindingState:
@@ -262,6 +334,8 @@ class _FindingStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """Never sent."""
     FINDING_STATE_OPEN: _FindingState.ValueType  # 1
     """It stands."""
+    FINDING_STATE_IGNORED: _FindingState.ValueType  # 2
+    """Somebody decided to live with it; `ignored` says who and why."""
 
 class FindingState(_FindingState, metaclass=_FindingStateEnumTypeWrapper):
     """State of a finding."""
@@ -270,6 +344,8 @@ FINDING_STATE_UNSPECIFIED: FindingState.ValueType  # 0
 """Never sent."""
 FINDING_STATE_OPEN: FindingState.ValueType  # 1
 """It stands."""
+FINDING_STATE_IGNORED: FindingState.ValueType  # 2
+"""Somebody decided to live with it; `ignored` says who and why."""
 Global___FindingState: typing_extensions.TypeAlias = FindingState
 
 class _LockLevel:
@@ -670,12 +746,18 @@ class RowCount(google.protobuf.message.Message):
     EXACTNESS_FIELD_NUMBER: builtins.int
     AS_OF_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    LOW_FIELD_NUMBER: builtins.int
+    HIGH_FIELD_NUMBER: builtins.int
     value: builtins.int
     """Rows."""
     exactness: Global___Exactness.ValueType
     """How the value was obtained."""
     reason: builtins.str
     """Why the rows were not counted; empty otherwise."""
+    low: builtins.int
+    """Of an estimate: the bounds between which it lies with 95 % confidence; unset otherwise."""
+    high: builtins.int
+    """Upper bound."""
     @property
     def as_of(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was obtained."""
@@ -687,9 +769,15 @@ class RowCount(google.protobuf.message.Message):
         exactness: Global___Exactness.ValueType = ...,
         as_of: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         reason: builtins.str = ...,
+        low: builtins.int | None = ...,
+        high: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["as_of", b"as_of"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["as_of", b"as_of", "exactness", b"exactness", "reason", b"reason", "value", b"value"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_high", b"_high", "_low", b"_low", "as_of", b"as_of", "high", b"high", "low", b"low"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_high", b"_high", "_low", b"_low", "as_of", b"as_of", "exactness", b"exactness", "high", b"high", "low", b"low", "reason", b"reason", "value", b"value"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_high", b"_high"]) -> typing.Literal["high"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_low", b"_low"]) -> typing.Literal["low"] | None: ...
 
 Global___RowCount: typing_extensions.TypeAlias = RowCount
 
@@ -716,6 +804,167 @@ class Evidence(google.protobuf.message.Message):
 Global___Evidence: typing_extensions.TypeAlias = Evidence
 
 @typing.final
+class Alternative(google.protobuf.message.Message):
+    """Another key that referencing columns may point at."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REFERENCED_FIELD_NUMBER: builtins.int
+    CONFIDENCE_FIELD_NUMBER: builtins.int
+    confidence: builtins.float
+    """Probability that it is the one meant, 0 to 1."""
+    @property
+    def referenced(self) -> Global___ColumnSet:
+        """Its columns."""
+
+    def __init__(
+        self,
+        *,
+        referenced: Global___ColumnSet | None = ...,
+        confidence: builtins.float = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["referenced", b"referenced"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "referenced", b"referenced"]) -> None: ...
+
+Global___Alternative: typing_extensions.TypeAlias = Alternative
+
+@typing.final
+class OtherAction(google.protobuf.message.Message):
+    """An ON DELETE that could be chosen instead of the suggested one."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ON_DELETE_FIELD_NUMBER: builtins.int
+    RATIONALE_FIELD_NUMBER: builtins.int
+    on_delete: Global___OnDelete.ValueType
+    """The action."""
+    rationale: builtins.str
+    """When to choose it, in one sentence."""
+    def __init__(
+        self,
+        *,
+        on_delete: Global___OnDelete.ValueType = ...,
+        rationale: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["on_delete", b"on_delete", "rationale", b"rationale"]) -> None: ...
+
+Global___OtherAction: typing_extensions.TypeAlias = OtherAction
+
+@typing.final
+class CausedRows(google.protobuf.message.Message):
+    """Orphan rows with one cause."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CAUSE_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    DISTINCT_VALUES_FIELD_NUMBER: builtins.int
+    cause: Global___OrphanCause.ValueType
+    """Why they reference nothing."""
+    rows: builtins.int
+    """How many."""
+    distinct_values: builtins.int
+    """How many distinct values they hold."""
+    def __init__(
+        self,
+        *,
+        cause: Global___OrphanCause.ValueType = ...,
+        rows: builtins.int = ...,
+        distinct_values: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cause", b"cause", "distinct_values", b"distinct_values", "rows", b"rows"]) -> None: ...
+
+Global___CausedRows: typing_extensions.TypeAlias = CausedRows
+
+@typing.final
+class TakenRows(google.protobuf.message.Message):
+    """Rows of one table that deleting orphan rows, to the fixpoint, would delete or change."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    SHARE_FIELD_NUMBER: builtins.int
+    table: builtins.str
+    """The table, as `schema.table`, names quoted where SQL would."""
+    rows: builtins.int
+    """How many."""
+    share: builtins.float
+    """Of the table's rows, 0 to 1; unset when their number is unknown."""
+    def __init__(
+        self,
+        *,
+        table: builtins.str = ...,
+        rows: builtins.int = ...,
+        share: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_share", b"_share", "share", b"share"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_share", b"_share", "rows", b"rows", "share", b"share", "table", b"table"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_share", b"_share"]) -> typing.Literal["share"] | None: ...
+
+Global___TakenRows: typing_extensions.TypeAlias = TakenRows
+
+@typing.final
+class OrphanDetails(google.protobuf.message.Message):
+    """What is known about orphan rows beyond their number. Holds no value of a row, times aside."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DISTINCT_VALUES_FIELD_NUMBER: builtins.int
+    SHARE_FIELD_NUMBER: builtins.int
+    CAUSES_FIELD_NUMBER: builtins.int
+    SEEN_COLUMN_FIELD_NUMBER: builtins.int
+    FIRST_SEEN_FIELD_NUMBER: builtins.int
+    LAST_SEEN_FIELD_NUMBER: builtins.int
+    TAKEN_FIELD_NUMBER: builtins.int
+    BLOCKED_FIELD_NUMBER: builtins.int
+    UNKNOWN_FIELD_NUMBER: builtins.int
+    distinct_values: builtins.int
+    """Distinct values of the referencing columns among them."""
+    share: builtins.float
+    """Of the referencing table's rows, 0 to 1; unset when their number is unknown."""
+    seen_column: builtins.str
+    """The column that tells when a row was made; empty when there is none."""
+    blocked: builtins.str
+    """Why deleting cannot work; empty when it can."""
+    unknown: builtins.str
+    """What could not be told, and why; empty otherwise."""
+    @property
+    def causes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CausedRows]:
+        """Why they reference nothing, the most frequent cause first."""
+
+    @property
+    def first_seen(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Its lowest value among the orphan rows."""
+
+    @property
+    def last_seen(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Its highest value among the orphan rows."""
+
+    @property
+    def taken(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___TakenRows]:
+        """What deleting them would take along, the orphan rows included; the most first."""
+
+    def __init__(
+        self,
+        *,
+        distinct_values: builtins.int = ...,
+        share: builtins.float | None = ...,
+        causes: collections.abc.Iterable[Global___CausedRows] | None = ...,
+        seen_column: builtins.str = ...,
+        first_seen: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        last_seen: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        taken: collections.abc.Iterable[Global___TakenRows] | None = ...,
+        blocked: builtins.str = ...,
+        unknown: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_share", b"_share", "first_seen", b"first_seen", "last_seen", b"last_seen", "share", b"share"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_share", b"_share", "blocked", b"blocked", "causes", b"causes", "distinct_values", b"distinct_values", "first_seen", b"first_seen", "last_seen", b"last_seen", "seen_column", b"seen_column", "share", b"share", "taken", b"taken", "unknown", b"unknown"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_share", b"_share"]) -> typing.Literal["share"] | None: ...
+
+Global___OrphanDetails: typing_extensions.TypeAlias = OrphanDetails
+
+@typing.final
 class Relationship(google.protobuf.message.Message):
     """Referencing columns that point, or should point, at a unique key of another table."""
 
@@ -740,6 +989,11 @@ class Relationship(google.protobuf.message.Message):
     INDEXED_FIELD_NUMBER: builtins.int
     OBSTACLE_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
+    REFERENCE_PROBABILITY_FIELD_NUMBER: builtins.int
+    TARGET_PROBABILITY_FIELD_NUMBER: builtins.int
+    ALTERNATIVES_FIELD_NUMBER: builtins.int
+    OTHER_ACTIONS_FIELD_NUMBER: builtins.int
+    ORPHAN_DETAILS_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Stable within a database: `schema.table(columns)->schema.table(columns)`, names quoted where SQL would."""
     declared: builtins.bool
@@ -770,6 +1024,10 @@ class Relationship(google.protobuf.message.Message):
     """Why PostgreSQL could not enforce it as it stands; empty when it could."""
     state: Global___RelationshipState.ValueType
     """What the database enforces of it."""
+    reference_probability: builtins.float
+    """Probability that the columns are a reference at all, 0 to 1. The confidence is this times the next."""
+    target_probability: builtins.float
+    """Probability that they reference this key, given that they are a reference, 0 to 1."""
     @property
     def referencing(self) -> Global___ColumnSet:
         """The columns that hold the reference."""
@@ -785,6 +1043,18 @@ class Relationship(google.protobuf.message.Message):
     @property
     def orphan_rows(self) -> Global___RowCount:
         """Rows whose referencing columns are all non-null and match no referenced row."""
+
+    @property
+    def alternatives(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Alternative]:
+        """Other keys they may reference, the likeliest first."""
+
+    @property
+    def other_actions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___OtherAction]:
+        """Other feasible ON DELETE actions, the best first."""
+
+    @property
+    def orphan_details(self) -> Global___OrphanDetails:
+        """More about the orphan rows; unset when there are none or nobody looked closer."""
 
     def __init__(
         self,
@@ -808,9 +1078,14 @@ class Relationship(google.protobuf.message.Message):
         indexed: builtins.bool = ...,
         obstacle: builtins.str = ...,
         state: Global___RelationshipState.ValueType = ...,
+        reference_probability: builtins.float = ...,
+        target_probability: builtins.float = ...,
+        alternatives: collections.abc.Iterable[Global___Alternative] | None = ...,
+        other_actions: collections.abc.Iterable[Global___OtherAction] | None = ...,
+        orphan_details: Global___OrphanDetails | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["orphan_rows", b"orphan_rows", "referenced", b"referenced", "referencing", b"referencing"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["confidence", b"confidence", "constraint_name", b"constraint_name", "declared", b"declared", "declared_on_delete", b"declared_on_delete", "enforced", b"enforced", "evidence", b"evidence", "id", b"id", "indexed", b"indexed", "nullable", b"nullable", "obstacle", b"obstacle", "orphan_rows", b"orphan_rows", "rationale", b"rationale", "referenced", b"referenced", "referencing", b"referencing", "risk", b"risk", "state", b"state", "suggested_on_delete", b"suggested_on_delete", "tier", b"tier", "validated", b"validated"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["orphan_details", b"orphan_details", "orphan_rows", b"orphan_rows", "referenced", b"referenced", "referencing", b"referencing"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["alternatives", b"alternatives", "confidence", b"confidence", "constraint_name", b"constraint_name", "declared", b"declared", "declared_on_delete", b"declared_on_delete", "enforced", b"enforced", "evidence", b"evidence", "id", b"id", "indexed", b"indexed", "nullable", b"nullable", "obstacle", b"obstacle", "orphan_details", b"orphan_details", "orphan_rows", b"orphan_rows", "other_actions", b"other_actions", "rationale", b"rationale", "reference_probability", b"reference_probability", "referenced", b"referenced", "referencing", b"referencing", "risk", b"risk", "state", b"state", "suggested_on_delete", b"suggested_on_delete", "target_probability", b"target_probability", "tier", b"tier", "validated", b"validated"]) -> None: ...
 
 Global___Relationship: typing_extensions.TypeAlias = Relationship
 
@@ -829,6 +1104,8 @@ class Finding(google.protobuf.message.Message):
     RELATIONSHIP_ID_FIELD_NUMBER: builtins.int
     TABLE_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
+    PART_FIELD_NUMBER: builtins.int
+    IGNORED_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Stable across audits of one database: kind and object, such as `orphan_rows:public.reports(station_id)->public.stations(id)`."""
     kind: Global___FindingKind.ValueType
@@ -847,6 +1124,12 @@ class Finding(google.protobuf.message.Message):
     """The table concerned, as `schema.table`, names quoted where SQL would."""
     state: Global___FindingState.ValueType
     """Whether it stands."""
+    part: builtins.str
+    """Name of the index, constraint, column or partition concerned; empty when the relationship or the whole table is."""
+    @property
+    def ignored(self) -> Global___Ignored:
+        """Set when the state is IGNORED."""
+
     def __init__(
         self,
         *,
@@ -859,10 +1142,48 @@ class Finding(google.protobuf.message.Message):
         relationship_id: builtins.str = ...,
         table: builtins.str = ...,
         state: Global___FindingState.ValueType = ...,
+        part: builtins.str = ...,
+        ignored: Global___Ignored | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["consequence", b"consequence", "cure", b"cure", "id", b"id", "kind", b"kind", "message", b"message", "relationship_id", b"relationship_id", "severity", b"severity", "state", b"state", "table", b"table"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["ignored", b"ignored"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["consequence", b"consequence", "cure", b"cure", "id", b"id", "ignored", b"ignored", "kind", b"kind", "message", b"message", "part", b"part", "relationship_id", b"relationship_id", "severity", b"severity", "state", b"state", "table", b"table"]) -> None: ...
 
 Global___Finding: typing_extensions.TypeAlias = Finding
+
+@typing.final
+class Ignored(google.protobuf.message.Message):
+    """A decision to live with a finding."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: builtins.int
+    PRINCIPAL_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """Why, in the words of whoever decided."""
+    principal: builtins.str
+    """Who decided."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When."""
+
+    @property
+    def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From when on the finding is open again; unset: never."""
+
+    def __init__(
+        self,
+        *,
+        reason: builtins.str = ...,
+        principal: builtins.str = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "principal", b"principal", "reason", b"reason"]) -> None: ...
+
+Global___Ignored: typing_extensions.TypeAlias = Ignored
 
 @typing.final
 class TableLock(google.protobuf.message.Message):
