@@ -5,12 +5,14 @@ takes more rows than the bound is not one to approve by default.
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
 
 from holdfastd.catalog.model import Catalog, ForeignKey, OnDelete, Operator, TableKind
+from holdfastd.evidence.addresses import Addresses
 from holdfastd.evidence.hindrances import find_forbidding_check, find_publication, find_unfollowed
 from holdfastd.evidence.model import Closure, Edge
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
@@ -18,6 +20,8 @@ from holdfastd.names import ColumnSet, TableName
 
 #: Rows beyond which the closure is not followed.
 MOST_ROWS = 1_000_000
+#: Addresses in one parameter, and rows in one answer.
+_AT_ONCE = 50_000
 
 
 @dataclass(slots=True)
@@ -27,19 +31,20 @@ class _Walk:
     connection: asyncpg.Connection
     catalog: Catalog
     edges: Sequence[Edge]
-    deleted: dict[TableName, set[str]] = field(default_factory=dict)
-    nulled: dict[TableName, set[str]] = field(default_factory=dict)
+    most_rows: int
+    deleted: dict[TableName, Addresses] = field(default_factory=dict)
+    nulled: dict[TableName, Addresses] = field(default_factory=dict)
     #: Rows that more than one key sets NULL.
-    nulled_twice: dict[TableName, set[str]] = field(default_factory=dict)
+    nulled_twice: dict[TableName, Addresses] = field(default_factory=dict)
     blocked: str = ""
 
     def closure(self) -> Closure:
         tables = dict.fromkeys((*self.deleted, *self.nulled))
-        rows = {table: len(self.deleted.get(table, set()) | self.nulled.get(table, set())) for table in tables}
+        rows = {table: len(self.deleted.get(table, Addresses()) | self.nulled.get(table, Addresses())) for table in tables}
         return Closure(rows={table: count for table, count in rows.items() if count}, blocked=self.blocked)
 
     def is_full(self) -> bool:
-        return sum(map(len, (*self.deleted.values(), *self.nulled.values()))) > MOST_ROWS
+        return sum(map(len, (*self.deleted.values(), *self.nulled.values()))) > self.most_rows
 
 
 async def measure_closure(
@@ -51,17 +56,19 @@ async def measure_closure(
     edges: Sequence[Edge],
     *,
     staying: Sequence[ForeignKey],
+    most_rows: int = MOST_ROWS,
 ) -> Closure:
     """Return the rows that deleting the orphan rows of a relationship would delete or change, and what forbids it.
 
-    `staying`: the keys that are there when rows come back.
+    `staying`: the keys that are there when rows come back. `most_rows`: rows beyond which the closure is not followed; more in the
+    answer mean that it was not, and is no answer.
     """
     table = referencing.table
     condition = orphan_condition(catalog, referencing, referenced, operators)
     query = f"SELECT referencing.ctid::text AS address FROM {from_only(catalog.tables[table])} AS referencing WHERE {condition}"
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        level = {row["address"] for row in await connection.fetch(f"{query} LIMIT {MOST_ROWS + 1}")}
-        walk = _Walk(connection, catalog, edges, deleted={table: level})
+        level = await _read(connection, query, most=most_rows)
+        walk = _Walk(connection, catalog, edges, most_rows, deleted={table: level})
         await _follow(walk, [(table, level)])
         if not walk.blocked:
             await _find_protected(walk)
@@ -69,7 +76,7 @@ async def measure_closure(
             if not walk.blocked:
                 await find(walk)
     if walk.is_full():
-        walk.blocked = f"deleting would take more than {MOST_ROWS} rows along"
+        walk.blocked = f"deleting would take more than {most_rows} rows along"
     return walk.closure()
 
 
@@ -103,7 +110,7 @@ async def measure_change(
     return Closure(rows={table: rows})
 
 
-async def _follow(walk: _Walk, levels: list[tuple[TableName, set[str]]]) -> None:
+async def _follow(walk: _Walk, levels: list[tuple[TableName, Addresses]]) -> None:
     """Follow CASCADE and SET NULL from newly deleted rows until nothing new is met."""
     for table, addresses in levels:
         for edge in walk.edges:
@@ -115,15 +122,15 @@ async def _follow(walk: _Walk, levels: list[tuple[TableName, set[str]]]) -> None
                     walk.blocked = f"rows of {edge.referencing.table}, which is partitioned, depend on them"
                 continue
             if edge.on_delete is OnDelete.CASCADE:
-                known = walk.deleted.setdefault(edge.referencing.table, set())
-                new = await _dependents(walk, edge, addresses) - known
-                known |= new
+                known = walk.deleted.setdefault(edge.referencing.table, Addresses())
+                new = await _dependents(walk, edge, addresses, most=walk.most_rows) - known
+                known.update(new)
                 levels.append((edge.referencing.table, new))
             elif edge.on_delete is OnDelete.SET_NULL:
-                dependents = await _dependents(walk, edge, addresses)
-                known = walk.nulled.setdefault(edge.referencing.table, set())
-                walk.nulled_twice.setdefault(edge.referencing.table, set()).update(dependents & known)
-                known |= dependents
+                dependents = await _dependents(walk, edge, addresses, most=walk.most_rows)
+                known = walk.nulled.setdefault(edge.referencing.table, Addresses())
+                walk.nulled_twice.setdefault(edge.referencing.table, Addresses()).update(dependents & known)
+                known.update(dependents)
                 if dependents and not walk.catalog.tables[edge.referencing.table].primary_key:
                     walk.blocked = f"it would set NULL in {edge.referencing.table}, which has no primary key to restore by"
 
@@ -131,12 +138,12 @@ async def _follow(walk: _Walk, levels: list[tuple[TableName, set[str]]]) -> None
 async def _find_protected(walk: _Walk) -> None:
     """Look for rows whose keys forbid deleting what they reference. RESTRICT forbids it even when they would go along."""
     for edge in walk.edges:
-        addresses = walk.deleted.get(edge.referenced.table, set())
+        addresses = walk.deleted.get(edge.referenced.table, Addresses())
         if not addresses or edge.on_delete in (OnDelete.CASCADE, OnDelete.SET_NULL):
             continue
         dependents = await _dependents(walk, edge, addresses)
         if edge.on_delete is OnDelete.NO_ACTION:
-            dependents -= walk.deleted.get(edge.referencing.table, set())
+            dependents -= walk.deleted.get(edge.referencing.table, Addresses())
         if dependents:
             walk.blocked = f"{len(dependents)} rows of {edge.referencing.table} reference them, ON DELETE {edge.on_delete}"
             return
@@ -155,7 +162,7 @@ async def _find_double_update(walk: _Walk) -> None:
                 continue
             orphan = orphan_condition(walk.catalog, edge.referencing, edge.referenced, edge.operators)
             query = f"{source} WHERE referencing.ctid = ANY ($1::text[]::tid[]) AND {orphan}"
-            if found := await walk.connection.fetchval(query, list(addresses)):
+            if found := await _count(walk, query, addresses):
                 walk.blocked = (
                     f"two keys would set NULL in {found} rows of {table} that are orphan rows of {edge.referencing},"
                     " which PostgreSQL refuses; clean those up first"
@@ -178,20 +185,19 @@ async def _find_hindrance(walk: _Walk) -> None:
         for name in (name for name, addresses in rows.items() if addresses):
             table = walk.catalog.tables[name]
             walk.blocked = walk.blocked or await find_publication(walk.connection, table, deletes=deletes)
-            if deletes and not walk.blocked:
-                walk.blocked = await find_unfollowed(walk.connection, walk.catalog, table, rows[name])
+            for part in rows[name].in_parts(_AT_ONCE) if deletes else ():
+                walk.blocked = walk.blocked or await find_unfollowed(walk.connection, walk.catalog, table, part)
 
 
 async def _find_lost(walk: _Walk, staying: Sequence[ForeignKey]) -> None:
     """Look for rows that are orphan rows of a key that stays: once gone, that key would not let them come back."""
     for key in staying:
         table = key.referencing.table
-        addresses = walk.deleted.get(table, set()) | walk.nulled.get(table, set())
+        addresses = walk.deleted.get(table, Addresses()) | walk.nulled.get(table, Addresses())
         if not addresses:
             continue
         query = f"{_count_lost(walk.catalog, key)} AND referencing.ctid = ANY ($1::text[]::tid[])"
-        lost = await walk.connection.fetchval(query, list(addresses))
-        if lost:
+        if lost := await _count(walk, query, addresses):
             walk.blocked = _lost(key, lost)
             return
 
@@ -205,7 +211,7 @@ def _lost(key: ForeignKey, rows: int) -> str:
     return f"{rows} of the rows are orphan rows of {key.name} on {key.referencing.table}, too, which stays and would not let them come back"
 
 
-async def _dependents(walk: _Walk, edge: Edge, addresses: set[str]) -> set[str]:
+async def _dependents(walk: _Walk, edge: Edge, addresses: Addresses, *, most: float = math.inf) -> Addresses:
     catalog = walk.catalog
     query = (
         "SELECT referencing.ctid::text AS address"
@@ -214,4 +220,23 @@ async def _dependents(walk: _Walk, edge: Edge, addresses: set[str]) -> set[str]:
         f" ON {key_match(catalog, edge.referencing, edge.referenced, edge.operators)}"
         " WHERE referenced.ctid = ANY ($1::text[]::tid[])"
     )
-    return {row["address"] for row in await walk.connection.fetch(query, list(addresses))}
+    found = Addresses()
+    for part in addresses.in_parts(_AT_ONCE):
+        found.update(await _read(walk.connection, query, part, most=most))
+        if len(found) > most:
+            break
+    return found
+
+
+async def _read(connection: asyncpg.Connection, query: str, *parameters: list[str], most: float) -> Addresses:
+    """Return the addresses that a query finds, some thousands at a time: there may be very many. More than `most` are too many to go on."""
+    found = Addresses()
+    async for row in connection.cursor(query, *parameters, prefetch=_AT_ONCE):
+        found.add(row["address"])
+        if len(found) > most:
+            break
+    return found
+
+
+async def _count(walk: _Walk, query: str, addresses: Addresses) -> int:
+    return sum([await walk.connection.fetchval(query, part) for part in addresses.in_parts(_AT_ONCE)])
