@@ -98,7 +98,7 @@ def command_of(words: list[str]) -> tuple[Any, list[str]]:
 
 def check_command(line: str) -> None:
     """Raise AssertionError when the CLI has no such command or option, or takes fewer arguments."""
-    command, rest = command_of(hoist(shlex.split(line)[1:]))
+    command, rest = command_of(hoist(shlex.split(line.partition(" > ")[0])[1:]))
     options = {name: each for each in command.params for name in each.opts if name.startswith("-")}
     arguments = [each for each in command.params if each.param_type_name == "argument"]
     given = []

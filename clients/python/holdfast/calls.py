@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import grpc
@@ -69,9 +70,13 @@ class Calls:
         """Connect and report what an audit and an application would need."""
         return await self._call(self._databases.CheckDatabase, database_pb.CheckDatabaseRequest(name=name))
 
-    async def start_audit(self, database: str, *, request_id: str = "") -> audit_pb.StartAuditResponse:
-        """Start an audit and return at once; `Holdfast.audit` also follows it."""
+    async def start_audit(
+        self, database: str, *, estimate_after: timedelta | None = None, request_id: str = ""
+    ) -> audit_pb.StartAuditResponse:
+        """Start an audit and return at once; `Holdfast.audit` also follows it. Counts that take longer than asked are estimated."""
         request = audit_pb.StartAuditRequest(database=database, request_id=request_id or new_id())
+        if estimate_after is not None:
+            request.options.estimate_after.FromTimedelta(estimate_after)
         return await self._call(self._audits.StartAudit, request)
 
     async def get_audit(self, audit_id: str) -> audit_pb.GetAuditResponse:
@@ -96,14 +101,16 @@ class Calls:
         *,
         audit_id: str = "",
         minimum_severity: Severity.ValueType = SEVERITY_UNSPECIFIED,
+        include_ignored: bool = False,
         page_size: int = 0,
         page_token: str = "",
     ) -> audit_pb.ListFindingsResponse:
-        """List the findings of an audit, the worst first; without an id, of the latest."""
+        """List the findings of an audit, the worst first; without an id, of the latest. Ignored ones only when asked for."""
         request = audit_pb.ListFindingsRequest(
             database=database,
             audit_id=audit_id,
             minimum_severity=minimum_severity,
+            include_ignored=include_ignored,
             page_size=page_size,
             page_token=page_token,
         )
@@ -115,6 +122,19 @@ class Calls:
         """Read some orphan rows from the target now: their keys, and the columns asked for."""
         request = audit_pb.SampleOrphansRequest(database=database, relationship_id=relationship_id, limit=limit, columns=columns)
         return await self._call(self._audits.SampleOrphans, request)
+
+    async def ignore_finding(
+        self, database: str, finding_id: str, *, reason: str, expire_time: datetime | None = None
+    ) -> audit_pb.IgnoreFindingResponse:
+        """Decide to live with a finding of the latest audit, for good or until a time; doing it again replaces the decision."""
+        request = audit_pb.IgnoreFindingRequest(database=database, finding_id=finding_id, reason=reason)
+        if expire_time is not None:
+            request.expire_time.FromDatetime(expire_time)
+        return await self._call(self._audits.IgnoreFinding, request)
+
+    async def unignore_finding(self, database: str, finding_id: str) -> audit_pb.UnignoreFindingResponse:
+        """Open a finding again; succeeds when it was open."""
+        return await self._call(self._audits.UnignoreFinding, audit_pb.UnignoreFindingRequest(database=database, finding_id=finding_id))
 
     async def create_plan(
         self, database: str, *, audit_id: str = "", policy: plan_pb.Policy | None = None, request_id: str = ""

@@ -55,7 +55,7 @@ def open_channel(server: str, credentials: grpc.ChannelCredentials | None) -> gr
 
 
 def service_config() -> str:
-    """Return the retry policy: reads, and starts that their request_id makes idempotent; streams have their own loop."""
+    """Return the retry policy: calls that are idempotent, by nature or by their request_id; streams have their own loop."""
     methods = [method for file in SERVICE_FILES for service in file.services_by_name.values() for method in service.methods]
     names = [{"service": method.containing_service.full_name, "method": method.name} for method in methods if is_repeatable(method)]
     return json.dumps({"methodConfig": [{"name": names, "retryPolicy": _RETRY}]})
@@ -65,8 +65,8 @@ def is_repeatable(method: MethodDescriptor) -> bool:
     """Tell whether asking twice is the same as asking once."""
     if method.server_streaming:
         return False
-    reads = method.GetOptions().idempotency_level == MethodOptions.NO_SIDE_EFFECTS
-    return reads or "request_id" in method.input_type.fields_by_name
+    is_idempotent = method.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN
+    return is_idempotent or "request_id" in method.input_type.fields_by_name
 
 
 def metadata(principal: str, request_id: str) -> tuple[tuple[str, str], ...]:

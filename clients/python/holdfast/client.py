@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -58,9 +59,9 @@ class Holdfast(Calls):
         """Make a plan from the latest audit."""
         return (await self.create_plan(database, policy=policy)).plan
 
-    async def audit(self, database: str) -> AsyncGenerator[Job | Event, None]:
+    async def audit(self, database: str, *, estimate_after: timedelta | None = None) -> AsyncGenerator[Job | Event, None]:
         """Audit a database and follow it; the last item is the job as it ended, whose audit_id leads to the results."""
-        started = await self.start_audit(database)
+        started = await self.start_audit(database, estimate_after=estimate_after)
         async with aclosing(self.watch(started.job.id)) as items:
             async for item in items:
                 yield item

@@ -1,29 +1,33 @@
 """Starting audits and reading what they found. run_audit.py makes them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import NotFound, Reason, Refused
 from holdfastd.evidence.orphans import OrphanSamples
 from holdfastd.evidence.orphans import sample_orphans as read_samples
-from holdfastd.findings.model import Finding, Severity
+from holdfastd.findings.ignoring import apply_ignored
+from holdfastd.findings.model import Finding, Ignored, Severity
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import deed, once
 from holdfastd.flows.targets import reading
 from holdfastd.inference.model import Relationship
 from holdfastd.jobs.model import Job, JobKind
-from holdfastd.store import audits, databases, jobs
+from holdfastd.store import audits, databases, ignored, jobs
 from holdfastd.store.model import AuditRecord
 
 
-async def start(services: Services, caller: Caller, database: str) -> tuple[AuditRecord, Job]:
-    """Queue an audit and return it with its job."""
+async def start(services: Services, caller: Caller, database: str, estimate_after: timedelta | None = None) -> tuple[AuditRecord, Job]:
+    """Queue an audit and return it with its job. Counts that take longer than `estimate_after` are estimated."""
+    asked = {"estimate_after": str(estimate_after)} if estimate_after else {}
     async with deed(services, caller, "audit.start", database=database) as doing:
         connection = doing.connection
         record = await databases.get(connection, database)
+        doing.details = asked
 
         async def create() -> str:
-            audit_id = await audits.create(connection, record.id)
+            audit_id = await audits.create(connection, record.id, estimate_after)
             await jobs.enqueue(
                 connection,
                 kind=JobKind.AUDIT,
@@ -34,7 +38,7 @@ async def start(services: Services, caller: Caller, database: str) -> tuple[Audi
             )
             return audit_id
 
-        doing.subject = await once(doing, caller, "StartAudit", {"database": database}, create)
+        doing.subject = await once(doing, caller, "StartAudit", {"database": database} | asked, create)
         audit = await audits.get(connection, doing.subject)
         return audit, await jobs.get(connection, audit.job_id)
 
@@ -64,13 +68,30 @@ async def relationships_page(
 
 
 async def findings_page(
-    services: Services, database: str, audit_id: str, minimum_severity: Severity | None, after_position: int, limit: int
-) -> tuple[AuditRecord, Sequence[tuple[int, Finding]]]:
+    services: Services,
+    database: str,
+    audit_id: str,
+    minimum_severity: Severity | None,
+    after_position: int,
+    limit: int,
+    *,
+    include_ignored: bool,
+) -> tuple[AuditRecord, Sequence[tuple[int, Finding, Ignored | None]]]:
     """Return findings with their positions (the worst first, so that a minimum only shortens the list), and their audit."""
+    found: list[tuple[int, Finding, Ignored | None]] = []
+    now = datetime.now(UTC)
     async with services.store.connection() as connection:
         audit = await succeeded(connection, database, audit_id)
-        page = await audits.findings_page(connection, audit.id, minimum_severity or Severity.INFO, after_position, limit)
-    return audit, list(enumerate(page, start=after_position + 1))
+        while len(found) < limit:
+            # Ignored findings keep their positions, so a page may take several reads to fill.
+            page = await audits.findings_page(connection, audit.id, minimum_severity or Severity.INFO, after_position, limit)
+            decisions = await ignored.read(connection, audit.database_id, [finding.id for finding in page])
+            marked = enumerate(apply_ignored(page, decisions, now), start=after_position + 1)
+            found += [(number, finding, mark) for number, (finding, mark) in marked if include_ignored or mark is None]
+            after_position += len(page)
+            if len(page) < limit:
+                break
+    return audit, found[:limit]
 
 
 async def succeeded(connection: object, database: str, audit_id: str) -> AuditRecord:

@@ -1,26 +1,38 @@
-"""Making an audit: read the catalog, infer, count, advise, find, save."""
+"""Making an audit: read the catalog, infer, look at rows, count, look closer, find, save."""
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.read import read_catalog
-from holdfastd.evidence.counting.audit import Counted, count_audit
-from holdfastd.evidence.counting.run import Pace
+from holdfastd.evidence.counting.audit import count_audit
+from holdfastd.evidence.details.read import detail_orphans
+from holdfastd.evidence.model import Exactness
+from holdfastd.evidence.overlap.observe import observe
 from holdfastd.findings.derive import derive_findings
 from holdfastd.findings.model import Finding
+from holdfastd.flows.audit_progress import AuditProgress
 from holdfastd.flows.context import Services
 from holdfastd.flows.targets import reading
-from holdfastd.inference.candidates import infer_candidates
-from holdfastd.inference.model import Relationship, Tier
+from holdfastd.inference.candidates import conclude, form_hypotheses
+from holdfastd.inference.hints import weigh_joins, weigh_partitions
+from holdfastd.inference.joins import find_joins
+from holdfastd.inference.model import Candidate, Hypothesis, Relationship, Tier
+from holdfastd.inference.propose import propose
 from holdfastd.inference.relationships import derive_relationships
+from holdfastd.inference.rows import weigh_rows
 from holdfastd.jobs.context import JobContext
-from holdfastd.jobs.model import EventKind, Happening, Progress, Verification
+from holdfastd.jobs.model import Verification
 from holdfastd.store import audits, databases
-from holdfastd.store.model import AuditSummary
+from holdfastd.store.model import AuditSummary, DatabaseRecord
+from holdfastd.target.session import Connection
 
 #: One relationship's count may take this long before it is given up and reported as not counted.
 _COUNT_SECONDS = 3_600.0
+#: Looking at samples of rows, and looking closer at orphan rows, may take so long in all; what is left out says so.
+_SAMPLES_SECONDS = 60.0
+_DETAILS_SECONDS = 300.0
 
 
 async def run_audit(services: Services, context: JobContext) -> tuple[Verification, ...]:
@@ -28,22 +40,14 @@ async def run_audit(services: Services, context: JobContext) -> tuple[Verificati
     job = context.job
     async with services.store.connection() as store:
         record = await databases.get(store, job.database)
+        estimate_after = (await audits.get(store, job.audit_id)).estimate_after
+    progress = AuditProgress(context)
     async with reading(services, record, f"audit/{job.id}") as connection:
-        await context.record(_step("Read the catalog"), progress=Progress(activity="Reading the catalog"))
-        catalog = await read_catalog(connection)
-        # Names of thousands of tables take seconds to compare: not in the loop that answers calls.
-        candidates = await asyncio.to_thread(infer_candidates, catalog)
-        uncounted = await asyncio.to_thread(derive_relationships, catalog, candidates, {})
-        counts = await count_audit(
-            connection,
-            lambda: reading(services, record, f"audit/{job.id}"),
-            catalog,
-            uncounted,
-            _Teller(context, total=sum(bool(relationship.operators) for relationship in uncounted)),
-            timeout_seconds=_COUNT_SECONDS,
-        )
-    relationships = await asyncio.to_thread(derive_relationships, catalog, candidates, counts)
-    findings = derive_findings(catalog, relationships)
+        catalog = await _read(connection, progress)
+        candidates = await _infer(connection, catalog, progress)
+        relationships = await _count(services, record, connection, catalog, candidates, progress, estimate_after)
+        relationships = await _look_closer(connection, catalog, relationships, progress)
+    findings = await asyncio.to_thread(derive_findings, catalog, relationships)
     async with context.transaction() as store:
         await audits.save_result(
             store,
@@ -56,43 +60,61 @@ async def run_audit(services: Services, context: JobContext) -> tuple[Verificati
     return ()
 
 
-class _Teller:
-    """Turns counts into events, and the job's wish to stop into its end."""
+async def _read(connection: Connection, progress: AuditProgress) -> Catalog:
+    await progress.begin("Read the catalog")
+    return await progress.unless_stopped(read_catalog(connection, with_definitions=True, on_progress=progress.on_part))
 
-    def __init__(self, context: JobContext, *, total: int) -> None:
-        self.raise_if_stopped = context.raise_if_stopped
-        self._context = context
-        self._total = total
-        self._done = 0
 
-    async def on_counted(self, counted: Counted) -> None:
-        """Tell the count of one relationship, and how it was obtained."""
-        self._done += 1
-        count = counted.count
-        text = f"{count.value} orphan rows ({counted.how})" if count.is_known else f"not counted: {count.reason}"
-        happening = Happening(
-            kind=EventKind.STEP_DONE,
-            message=f"{counted.relationship_id}: {text}",
-            relationship_id=counted.relationship_id,
-            rows_done=count.value,
-        )
-        await self._context.record(happening, progress=self._progress())
+async def _infer(connection: Connection, catalog: Catalog, progress: AuditProgress) -> tuple[Candidate, ...]:
+    """Think of relationships, then let rows speak for and against them."""
+    await progress.begin("Infer relationships")
+    # Names of thousands of tables take seconds to compare: not in the loop that answers calls.
+    hypotheses = await asyncio.to_thread(_think, catalog)
+    await progress.begin("Look at samples of rows")
+    overlaps = await progress.unless_stopped(
+        observe(connection, catalog, hypotheses, budget_seconds=_SAMPLES_SECONDS, on_progress=progress.on_part)
+    )
+    return await asyncio.to_thread(lambda: conclude(catalog, weigh_rows(catalog, hypotheses, overlaps)))
 
-    async def on_pace(self, relationship_id: str, pace: Pace, rows: float) -> None:
-        """Tell how far a long count has come."""
-        done, total = int(max(rows, 0) * pace.blocks_done / pace.blocks_total), int(max(rows, 0))
-        text = f"about {done} of {total} rows, {done / max(pace.seconds, 0.001):.0f} rows/s, {pace.seconds_left:.0f} s left"
-        happening = Happening(
-            kind=EventKind.PROGRESS,
-            message=f"{relationship_id}: {text}",
-            relationship_id=relationship_id,
-            rows_done=done,
-            rows_total=total,
-        )
-        await self._context.record(happening, progress=self._progress(rows_done=done, rows_total=total))
 
-    def _progress(self, *, rows_done: int = 0, rows_total: int = 0) -> Progress:
-        return Progress(activity="Counting orphan rows", done=self._done, total=self._total, rows_done=rows_done, rows_total=rows_total)
+def _think(catalog: Catalog) -> tuple[Hypothesis, ...]:
+    """Form hypotheses of all that the catalog says: names, types and keys, then the queries it holds."""
+    thought = weigh_joins(catalog, form_hypotheses(catalog), find_joins(catalog))
+    return propose(catalog, weigh_partitions(catalog, thought))
+
+
+async def _count(
+    services: Services,
+    record: DatabaseRecord,
+    connection: Connection,
+    catalog: Catalog,
+    candidates: tuple[Candidate, ...],
+    progress: AuditProgress,
+    estimate_after: timedelta | None,
+) -> tuple[Relationship, ...]:
+    uncounted = await asyncio.to_thread(derive_relationships, catalog, candidates, {})
+    await progress.begin("Count orphan rows", total=sum(bool(relationship.operators) for relationship in uncounted))
+    counts = await count_audit(
+        connection,
+        lambda: reading(services, record, f"audit/{progress.job_id}"),
+        catalog,
+        uncounted,
+        progress,
+        timeout_seconds=_COUNT_SECONDS,
+        estimate_after=estimate_after,
+    )
+    return await asyncio.to_thread(derive_relationships, catalog, candidates, counts)
+
+
+async def _look_closer(
+    connection: Connection, catalog: Catalog, relationships: tuple[Relationship, ...], progress: AuditProgress
+) -> tuple[Relationship, ...]:
+    """Add why there are orphan rows, since when, and what deleting them would take along."""
+    await progress.begin("Look closer at orphan rows", total=sum(bool(each.orphan_rows.value) for each in relationships))
+    details = await progress.unless_stopped(
+        detail_orphans(connection, catalog, relationships, budget_seconds=_DETAILS_SECONDS, on_detailed=progress.on_detailed)
+    )
+    return tuple(replace(each, orphan_details=details.get(each.id)) for each in relationships)
 
 
 def summarise(catalog: Catalog, relationships: tuple[Relationship, ...], findings: tuple[Finding, ...]) -> AuditSummary:
@@ -106,8 +128,5 @@ def summarise(catalog: Catalog, relationships: tuple[Relationship, ...], finding
         missing_indexes=sum(not relationship.indexed and relationship.tier is not Tier.REVIEW for relationship in relationships),
         findings=len(findings),
         not_auditable=sum(not relationship.orphan_rows.is_known for relationship in relationships),
+        estimated=sum(relationship.orphan_rows.exactness is Exactness.ESTIMATED for relationship in relationships),
     )
-
-
-def _step(text: str) -> Happening:
-    return Happening(kind=EventKind.STEP_STARTED, message=text)

@@ -5,7 +5,7 @@
 from holdfast.v1 import audit_service_pb2 as pb
 from holdfast.v1.audit_service_pb2_grpc import AuditServiceServicer
 from holdfastd.findings.model import Severity
-from holdfastd.flows import audits
+from holdfastd.flows import audits, ignoring
 from holdfastd.flows.context import Services
 from holdfastd.rpc import decode, encode, encode_record, fields
 from holdfastd.rpc.enums import from_proto
@@ -22,7 +22,8 @@ class AuditService(AuditServiceServicer):
     async def StartAudit(self, request: pb.StartAuditRequest, _: Context) -> pb.StartAuditResponse:
         """Start an audit."""
         caller = decode.caller(request.request_id)
-        record, job = await audits.start(self._services, caller, fields.database_name(request.database))
+        database = fields.database_name(request.database)
+        record, job = await audits.start(self._services, caller, database, decode.estimate_after(request.options))
         return pb.StartAuditResponse(audit=encode_record.audit(record), job=encode.job(job))
 
     async def GetAudit(self, request: pb.GetAuditRequest, _: Context) -> pb.GetAuditResponse:
@@ -51,10 +52,12 @@ class AuditService(AuditServiceServicer):
         """List the findings of an audit, the worst first. Later pages stay with the audit of the first."""
         database = fields.database_filter(request.database) if request.audit_id else fields.database_name(request.database)
         severity = from_proto(Severity, request.minimum_severity, "minimum_severity")
-        audit_id, page = decode.audit_page(request, "ListFindings", severity)
-        record, found = await audits.findings_page(self._services, database, audit_id, severity, page.position, page.limit)
+        audit_id, page = decode.audit_page(request, "ListFindings", severity, request.include_ignored)
+        record, found = await audits.findings_page(
+            self._services, database, audit_id, severity, page.position, page.limit, include_ignored=request.include_ignored
+        )
         items, token = page.cut(found, lambda item: (record.id, str(item[0])))
-        findings = [encode.finding(finding) for _, finding in items]
+        findings = [encode.finding(finding, ignored) for _, finding, ignored in items]
         return pb.ListFindingsResponse(findings=findings, next_page_token=token, audit_id=record.id)
 
     async def SampleOrphans(self, request: pb.SampleOrphansRequest, _: Context) -> pb.SampleOrphansResponse:
@@ -67,8 +70,15 @@ class AuditService(AuditServiceServicer):
 
     async def IgnoreFinding(self, request: pb.IgnoreFindingRequest, _: Context) -> pb.IgnoreFindingResponse:
         """Mark a finding as one to live with."""
-        raise NotImplementedError
+        database = fields.database_name(request.database)
+        finding_id = fields.required(request.finding_id, "finding_id", max_bytes=decode.MAX_FINDING_ID_BYTES)
+        reason, expire_time = decode.reason(request.reason), decode.expire_time(request)
+        finding, ignored = await ignoring.ignore(self._services, decode.caller(), database, finding_id, reason, expire_time)
+        return pb.IgnoreFindingResponse(finding=encode.finding(finding, ignored))
 
     async def UnignoreFinding(self, request: pb.UnignoreFindingRequest, _: Context) -> pb.UnignoreFindingResponse:
         """Take the mark away."""
-        raise NotImplementedError
+        database = fields.database_name(request.database)
+        finding_id = fields.required(request.finding_id, "finding_id", max_bytes=decode.MAX_FINDING_ID_BYTES)
+        await ignoring.unignore(self._services, decode.caller(), database, finding_id)
+        return pb.UnignoreFindingResponse()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from holdfast.v1 import audit_service_pb2, database_service_pb2, plan_service_pb2
 from holdfastd.catalog.model import OnDelete
@@ -16,6 +17,9 @@ from holdfastd.store.model import DsnKind
 MAX_OVERRIDES = 10_000
 DEFAULT_SAMPLES = 20
 MAX_SAMPLES = 1000
+MAX_REASON = 1000
+#: Two lists of 32 columns with names of 63 bytes, every byte a quote that is doubled, and some to spare.
+MAX_FINDING_ID_BYTES = 12_000
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -69,6 +73,40 @@ def sample_limit(limit: int) -> int:
     if limit < 0:
         raise InvalidField("limit", f"limit is negative; 0 means {DEFAULT_SAMPLES}.")
     return min(limit or DEFAULT_SAMPLES, MAX_SAMPLES)
+
+
+def estimate_after(options: audit_service_pb2.AuditOptions) -> timedelta | None:
+    """Return how long a count may take before it is estimated instead; None: as long as it takes."""
+    if not options.HasField("estimate_after"):
+        return None
+    try:
+        limit = options.estimate_after.ToTimedelta()
+    except (ValueError, OverflowError):
+        limit = timedelta()
+    if limit <= timedelta():
+        raise InvalidField("options.estimate_after", "options.estimate_after is not a time above 0 s; leave it out to count everything.")
+    return limit
+
+
+def reason(text: str) -> str:
+    """Return why a finding is ignored."""
+    stated = fields.required(text.strip(), "reason")
+    if len(stated) > MAX_REASON:
+        raise InvalidField("reason", f"reason is longer than {MAX_REASON} characters.")
+    return stated
+
+
+def expire_time(request: audit_service_pb2.IgnoreFindingRequest) -> datetime | None:
+    """Return from when on a finding is open again; None: never."""
+    if not request.HasField("expire_time"):
+        return None
+    try:
+        moment = request.expire_time.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidField("expire_time", "expire_time is no time between the years 1 and 9999.") from None
+    if moment <= datetime.now(UTC):
+        raise InvalidField("expire_time", "expire_time has passed already; leave it out to ignore the finding for good.")
+    return moment
 
 
 def _override(message: plan_service_pb2.Override, path: str) -> Override:

@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from holdfast.v1 import core_pb2
 from holdfastd import names
 from holdfastd.evidence.model import OrphanDetails, RowCount
-from holdfastd.findings.model import Finding
+from holdfastd.findings.model import Finding, Ignored
 from holdfastd.inference.model import Relationship
 from holdfastd.jobs.model import Event, Job, Verification
 from holdfastd.rpc.enums import to_proto
@@ -88,8 +88,8 @@ def orphan_details(value: OrphanDetails) -> core_pb2.OrphanDetails:
     )
 
 
-def finding(value: Finding) -> core_pb2.Finding:
-    """Return a finding. Findings of an audit are open; nothing closes them yet."""
+def finding(value: Finding, ignored: Ignored | None = None) -> core_pb2.Finding:
+    """Return a finding: open, unless somebody decided to live with it."""
     return core_pb2.Finding(
         id=value.id,
         kind=to_proto(value.kind),
@@ -99,7 +99,9 @@ def finding(value: Finding) -> core_pb2.Finding:
         cure=value.cure,
         relationship_id=value.relationship_id,
         table=str(value.table),
-        state=core_pb2.FINDING_STATE_OPEN,
+        state=core_pb2.FINDING_STATE_OPEN if ignored is None else core_pb2.FINDING_STATE_IGNORED,
+        part=value.part,
+        ignored=None if ignored is None else _ignored(ignored),
     )
 
 
@@ -146,6 +148,15 @@ def event(value: Event) -> core_pb2.Event:
         relationship_id=happening.relationship_id,
         rows_done=happening.rows_done,
         rows_total=happening.rows_total,
+    )
+
+
+def _ignored(value: Ignored) -> core_pb2.Ignored:
+    return core_pb2.Ignored(
+        reason=value.reason,
+        principal=value.principal,
+        create_time=timestamp(value.create_time),
+        expire_time=timestamp(value.expire_time),
     )
 
 

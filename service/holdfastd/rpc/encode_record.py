@@ -93,4 +93,5 @@ def _summary(summary: AuditSummary) -> audit_service_pb2.AuditSummary:
         missing_indexes=summary.missing_indexes,
         findings=summary.findings,
         not_auditable=summary.not_auditable,
+        estimated=summary.estimated,
     )

@@ -1,7 +1,7 @@
 """Audits and what they found. An audit's state and times are those of its job; its results are one document per row, in order."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -11,10 +11,10 @@ from holdfastd.findings.model import Finding, Severity
 from holdfastd.inference.model import Relationship
 from holdfastd.jobs.model import JobState
 from holdfastd.store.documents import decode, encode, searchable
-from holdfastd.store.model import AuditRecord, AuditSummary, LatestAudit
+from holdfastd.store.model import AuditOptions, AuditRecord, AuditSummary, LatestAudit
 
 _SELECT = """
-    SELECT audits.id, databases.name AS database, audits.database_id, audits.create_time, audits.summary,
+    SELECT audits.id, databases.name AS database, audits.database_id, audits.create_time, audits.summary, audits.options,
            coalesce(jobs.id, '') AS job_id, coalesce(jobs.state, 'QUEUED') AS state, coalesce(jobs.end_time, audits.end_time) AS end_time
     FROM audits
     JOIN databases ON databases.id = audits.database_id
@@ -22,11 +22,12 @@ _SELECT = """
 """
 
 
-async def create(connection: Any, database_id: str) -> str:
+async def create(connection: Any, database_id: str, estimate_after: timedelta | None = None) -> str:
     """Create an audit without results and return its id; enqueue its job in the same transaction."""
+    insert = "INSERT INTO audits (database_id, options) VALUES ($1, $2) RETURNING id"
     try:
         async with connection.transaction():
-            return str(await connection.fetchval("INSERT INTO audits (database_id) VALUES ($1) RETURNING id", database_id))
+            return str(await connection.fetchval(insert, database_id, encode(AuditOptions(estimate_after=estimate_after))))
     except asyncpg.ForeignKeyViolationError:
         raise NotFound("The database was removed just now.", reason=Reason.DATABASE_NOT_FOUND) from None
 
@@ -66,8 +67,8 @@ async def save_result(
     )
     worst_first = sorted(findings, key=lambda finding: -finding.severity)
     await connection.executemany(
-        "INSERT INTO audit_findings (audit_id, position, severity, document) VALUES ($1, $2, $3, $4)",
-        [(audit_id, position, int(item.severity), encode(item)) for position, item in enumerate(worst_first, start=1)],
+        "INSERT INTO audit_findings (audit_id, position, severity, id, document) VALUES ($1, $2, $3, $4, $5)",
+        [(audit_id, position, int(item.severity), item.id, encode(item)) for position, item in enumerate(worst_first, start=1)],
     )
     await connection.execute("UPDATE audits SET summary = $2, end_time = $3 WHERE id = $1", audit_id, encode(summary), end_time)
 
@@ -105,6 +106,16 @@ async def findings_page(connection: Any, audit_id: str, minimum_severity: Severi
     """
     rows = await connection.fetch(query, audit_id, int(minimum_severity), after_position, limit)
     return tuple(decode(row["document"], Finding) for row in rows)
+
+
+async def finding(connection: Any, audit_id: str, finding_id: str) -> Finding:
+    """Return one finding of an audit; NotFound when it has none with that id."""
+    query = "SELECT document FROM audit_findings WHERE audit_id = $1 AND id = $2"
+    document = await connection.fetchval(query, audit_id, searchable(finding_id))
+    if document is None:
+        message = f"Audit {audit_id} has no finding {finding_id!r}; list its findings."
+        raise NotFound(message, reason=Reason.FINDING_NOT_FOUND, facts={"audit": audit_id, "finding_id": finding_id})
+    return decode(document, Finding)
 
 
 async def latest_succeeded(connection: Any, database_id: str) -> AuditRecord | None:
@@ -149,4 +160,5 @@ def _record(row: Any) -> AuditRecord:
         create_time=row["create_time"],
         end_time=row["end_time"],
         summary=None if row["summary"] is None else decode(row["summary"], AuditSummary),
+        estimate_after=decode(row["options"], AuditOptions).estimate_after,
     )

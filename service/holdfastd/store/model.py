@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from holdfastd.catalog.model import Identity
@@ -71,6 +71,16 @@ class AuditSummary:
     findings: int
     #: Relationships whose rows could not be counted.
     not_auditable: int
+    #: Relationships whose orphan rows were estimated.
+    estimated: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """How an audit was asked to be made."""
+
+    #: Counts that take longer are estimated instead; None: all are counted.
+    estimate_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +95,8 @@ class AuditRecord:
     create_time: datetime
     end_time: datetime | None
     summary: AuditSummary | None
+    #: Counts that take longer are estimated instead; None: all are counted.
+    estimate_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

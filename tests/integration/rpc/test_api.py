@@ -150,6 +150,8 @@ def requests(kind, depth=0):
                 one = requests(field.message_type, depth + 1)
             case descriptor.FieldDescriptor.TYPE_INT32 | descriptor.FieldDescriptor.TYPE_ENUM:
                 one = st.sampled_from([0, 1, 2, 99, -1, 2**31 - 1, -(2**31)])
+            case descriptor.FieldDescriptor.TYPE_INT64:
+                one = st.sampled_from([0, 1, -1, 2**31, 315_576_000_001, 2**63 - 1, -(2**63)])
             case _:
                 raise AssertionError(field.full_name)
         fields[field.name] = st.lists(one, max_size=2) if field.is_repeated else one

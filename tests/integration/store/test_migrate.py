@@ -1,13 +1,17 @@
 """The schema comes to be once, whoever starts."""
 
 import asyncio
+from dataclasses import replace
 
 import asyncpg
 import pytest
 
 from holdfastd.errors import Unavailable
+from holdfastd.findings.model import Severity
+from holdfastd.store.documents import encode
 from holdfastd.store.migrate import migrate, read_migrations
 from support.postgres import Server
+from support.stored import a_finding
 
 
 async def _migrate(dsn: str) -> int:
@@ -31,6 +35,24 @@ async def test_replicas_that_start_together_apply_everything_once(database: str)
 async def test_store_may_be_any_supported_version(any_database: str) -> None:
     """HOLDFAST_STORE_URL may lead to an older PostgreSQL than the embedded one."""
     assert await _migrate(any_database) == len(read_migrations())
+
+
+async def test_findings_of_before_get_their_ids(database: str) -> None:
+    """Migration 2 computes what the service computes since."""
+    plain, odd = a_finding(Severity.WARN), a_finding(Severity.WARN, 'The "Odd" One')
+    about_key = replace(plain, relationship_id="public.a(b)->public.c(d)")
+    connection = await asyncpg.connect(database)
+    await connection.execute("CREATE SCHEMA holdfastd")
+    await connection.execute(read_migrations()[0].sql)
+    await connection.execute("ALTER TABLE holdfastd.audits DISABLE TRIGGER ALL; ALTER TABLE holdfastd.audit_findings DISABLE TRIGGER ALL")
+    for position, finding in enumerate((plain, odd, about_key), start=1):
+        insert = "INSERT INTO holdfastd.audit_findings (audit_id, position, severity, document) VALUES ('a', $1, 2, $2)"
+        await connection.execute(insert, position, encode(finding))
+    await connection.execute(read_migrations()[1].sql)
+    ids = await connection.fetch("SELECT id FROM holdfastd.audit_findings ORDER BY position")
+    await connection.close()
+
+    assert [row["id"] for row in ids] == [plain.id, odd.id, about_key.id]
 
 
 async def test_edited_migration_is_refused(database: str) -> None:

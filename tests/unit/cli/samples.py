@@ -62,6 +62,37 @@ RELATIONSHIPS = [
     relationship("station_verifications", "station_id", "stations"),
     relationship("user_vehicles", "ev_vehicle_id", "ev_vehicles", on_delete="RESTRICT"),
 ]
+RELATIONSHIPS[2].MergeFrom(
+    core.Relationship(
+        evidence=[core.Evidence(rule="exact", text="station_id is named after public.stations")],
+        reference_probability=0.99,
+        target_probability=0.995,
+        alternatives=[
+            core.Alternative(referenced=core.ColumnSet(schema="public", table="weather_stations", columns=["id"]), confidence=0.005)
+        ],
+        other_actions=[core.OtherAction(on_delete=core.ON_DELETE_RESTRICT, rationale="When reports must outlive stations.")],
+        orphan_details=core.OrphanDetails(
+            distinct_values=2,
+            share=0.004,
+            causes=[
+                core.CausedRows(cause=core.ORPHAN_CAUSE_DELETED, rows=7, distinct_values=1),
+                core.CausedRows(cause=core.ORPHAN_CAUSE_SENTINEL, rows=1, distinct_values=1),
+            ],
+            seen_column="created_at",
+            first_seen=Timestamp(seconds=1_700_000_000),
+            last_seen=Timestamp(seconds=1_750_000_000),
+            taken=[
+                core.TakenRows(table="public.reports", rows=8, share=0.004),
+                core.TakenRows(table="public.report_photos", rows=21, share=0.12),
+            ],
+        ),
+    )
+)
+ESTIMATED = core.Relationship()
+ESTIMATED.CopyFrom(RELATIONSHIPS[4])
+ESTIMATED.orphan_rows.CopyFrom(core.RowCount(value=12_000, exactness=core.EXACTNESS_ESTIMATED, as_of=AT, low=11_400, high=12_600))
+DOUBTFUL = relationship("trust_events", "station_id", "stations", 4, nullable=True, on_delete="SET_NULL")
+DOUBTFUL.tier, DOUBTFUL.confidence = core.TIER_REVIEW, 0.61
 DECLARED = core.Relationship(
     id='sales."Order Lines"("Order", line)->sales.orders(id, line)',
     referencing=core.ColumnSet(schema="sales", table="Order Lines", columns=["Order", "line"]),
@@ -108,6 +139,16 @@ FINDINGS = [
         table="public.reports",
     ),
 ]
+IGNORED = core.Finding()
+IGNORED.CopyFrom(FINDINGS[1])
+IGNORED.MergeFrom(
+    core.Finding(
+        state=core.FINDING_STATE_IGNORED,
+        ignored=core.Ignored(
+            reason="Nobody deletes users.", principal="ada@laptop", create_time=AT, expire_time=Timestamp(seconds=1_900_000_000)
+        ),
+    )
+)
 
 
 def _statement(sql: str, level: core.LockLevel.ValueType, *tables: str) -> core.Statement:
@@ -239,7 +280,16 @@ FAILED_JOB = core.Job(
 )
 ENTRIES = [
     log_pb.AuditLogEntry(
-        sequence=12, time=LATER, principal="ada@laptop", action="plan.apply", database="charging", subject=JOB_ID, outcome="OK", hash="ab"
+        sequence=13, time=LATER, principal="ada@laptop", action="plan.apply", database="charging", subject=JOB_ID, outcome="OK", hash="ab"
+    ),
+    log_pb.AuditLogEntry(
+        sequence=12,
+        time=AT,
+        principal="ada@laptop",
+        action="finding.ignore",
+        database="charging",
+        subject="unindexed_key:public.reports(reviewed_by)->public.users(id)",
+        outcome="OK",
     ),
     log_pb.AuditLogEntry(
         sequence=11, time=AT, principal="ada@laptop", action="plan.approve", database="charging", subject=PLAN_ID, outcome="PLAN_STATE"
@@ -272,6 +322,9 @@ RESPONSES: dict[str, Message] = {
     "audits list": audit_pb.ListAuditsResponse(audits=[AUDIT]),
     "relationships": audit_pb.ListRelationshipsResponse(relationships=[*RELATIONSHIPS, DECLARED], audit_id=AUDIT_ID),
     "findings": audit_pb.ListFindingsResponse(findings=FINDINGS, audit_id=AUDIT_ID),
+    "findings --ignored": audit_pb.ListFindingsResponse(findings=[FINDINGS[0], IGNORED], audit_id=AUDIT_ID),
+    "ignore": audit_pb.IgnoreFindingResponse(finding=IGNORED),
+    "unignore": audit_pb.UnignoreFindingResponse(),
     "orphans": audit_pb.SampleOrphansResponse(
         columns=["id", "station_id", "reason"],
         samples=[

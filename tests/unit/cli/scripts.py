@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 
 from holdfast.v1 import core_pb2 as core
 from holdfast.v1 import job_service_pb2 as job_pb
-from unit.cli.samples import AUDIT_ID, JOB_ID, PLAN_ID, RELATIONSHIPS
+from unit.cli.samples import AUDIT_ID, FINDINGS, JOB_ID, PLAN_ID, RELATIONSHIPS
 
 #: Command line -> (rpc, name of the sample it answers with); the rest of the commands have tests of their own.
 PLAIN = {
@@ -22,6 +22,8 @@ PLAIN = {
     ("audits", "show", AUDIT_ID): ("GetAudit", "audit"),
     ("relationships", "charging"): ("ListRelationships", "relationships"),
     ("findings", "charging"): ("ListFindings", "findings"),
+    ("ignore", "charging", FINDINGS[1].id, "--reason", "Nobody deletes users."): ("IgnoreFinding", "ignore"),
+    ("unignore", "charging", FINDINGS[1].id): ("UnignoreFinding", "unignore"),
     ("orphans", "charging", RELATIONSHIPS[2].id, "--column", "reason"): ("SampleOrphans", "orphans"),
     ("plan", "charging"): ("CreatePlan", "plan"),
     ("plans", "list"): ("ListPlans", "plans list"),

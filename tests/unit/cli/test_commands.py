@@ -18,7 +18,7 @@ from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
 from support.scripted import ScriptedServer
 from unit.cli.conftest import Holdfast
-from unit.cli.samples import FAILED_JOB, JOB, PLAN_ID, RELATIONSHIPS, RESPONSES
+from unit.cli.samples import FAILED_JOB, IGNORED, JOB, PLAN_ID, RELATIONSHIPS, RESPONSES
 from unit.cli.scripts import PLAIN
 
 
@@ -74,7 +74,7 @@ def test_the_list_of_commands_is_the_contract():
     assert {" ".join(path) for path in commands()} == {
         "",
         "databases", "databases add", "databases list", "databases show", "databases update", "databases remove", "databases check",
-        "audit", "audits", "audits list", "audits show", "relationships", "findings", "orphans",
+        "audit", "audits", "audits list", "audits show", "relationships", "findings", "ignore", "unignore", "orphans", "report",
         "plan", "plans", "plans list", "plans show", "plans approve", "plans reject", "script",
         "apply", "rollback", "watch", "cancel", "jobs", "jobs list", "jobs show", "log",
     }  # fmt: skip
@@ -123,6 +123,77 @@ def test_orphans_by_short_name(ready: ScriptedServer, holdfast: Holdfast):
     assert ready.requests[-1] == audit_pb.SampleOrphansRequest(
         database="charging", relationship_id=RELATIONSHIPS[2].id, limit=5, columns=["a", "b"]
     )
+
+
+def test_one_relationship_is_shown_whole(ready: ScriptedServer, holdfast: Holdfast):
+    """Programs get the same message with one relationship in it; people get everything that is known."""
+    shown = holdfast("relationships", "charging", "reports.station_id").out
+    sent = json.loads(holdfast("-o", "json", "relationships", "charging", "reports.station_id").out)
+
+    assert [item["id"] for item in sent["relationships"]] == [RELATIONSHIPS[2].id]
+    for words in (
+        "0.98 = 0.99 a reference × 0.99 to this key",
+        "station_id is named after stations",
+        "weather_stations(id)",
+        "When reports must outlive stations.",
+        "0.4 % of the table",
+        "2023-11-14 22:13 to 2025-06-15 15:06, by created_at",
+        "the referenced row was deleted",
+        "a value that means none",
+        "report_photos",
+    ):
+        assert words in shown, words
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_ignored_findings_are_left_out_and_counted(ready: ScriptedServer, holdfast: Holdfast):
+    """They are shown when asked for, and never make the command end with 1."""
+    ready.answers["ListFindings"] = audit_pb.ListFindingsResponse(findings=[IGNORED])
+    plain, asked = holdfast("findings", "charging", "--severity", "warn"), holdfast("findings", "charging", "--ignored")
+
+    assert (plain.code, plain.out) == (0, "Nothing was found.\n")
+    assert "1 ignored: holdfast findings charging --ignored" in plain.err
+    assert "ignored by ada@laptop until 2030-03-17: Nobody deletes users." in " ".join(asked.out.split())
+
+
+def test_findings_for_programs_are_what_was_asked_for(ready: ScriptedServer, holdfast: Holdfast):
+    """-o json asks for ignored ones only with --ignored."""
+    for arguments, expected in ((("findings", "charging"), False), (("findings", "charging", "--ignored"), True)):
+        holdfast("-o", "json", *arguments)
+
+        assert ready.requests[-1].include_ignored is expected
+
+
+def test_ignore_sends_reason_and_date(ready: ScriptedServer, holdfast: Holdfast):
+    """A date is midnight, UTC."""
+    holdfast("ignore", "charging", "f:x", "--reason", "staging", "--until", "2030-01-02")
+    request = ready.requests[-1]
+
+    assert (request.finding_id, request.reason) == ("f:x", "staging")
+    assert request.expire_time.ToJsonString() == "2030-01-02T00:00:00Z"
+
+
+@pytest.mark.parametrize(("typed", "seconds"), [("60s", 60), ("500ms", 0.5), ("1.5h", 5400), ("5m", 300)])
+def test_estimating_after_a_time(ready: ScriptedServer, holdfast: Holdfast, typed: str, seconds: float):
+    """The time travels with the request; without one nothing is estimated."""
+    holdfast("audit", "charging", "--detach", "--estimate-after", typed)
+    asked = ready.requests[-1]
+    holdfast("audit", "charging", "--detach")
+
+    assert asked.options.estimate_after.ToTimedelta().total_seconds() == seconds
+    assert not ready.requests[-1].HasField("options")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("audit", "x", "--estimate-after", "soon"), ("ignore", "x", "f"), ("report", "x", "--format", "pdf")]
+)
+def test_mistyped_options_are_told(ready: ScriptedServer, holdfast: Holdfast, arguments: tuple[str, ...]):
+    """One sentence, no request."""
+    result = holdfast(*arguments)
+
+    assert result.code == 2
+    assert result.err.startswith("holdfast: ")
+    assert ready.requests == []
 
 
 def test_plan_sends_the_policy(ready: ScriptedServer, holdfast: Holdfast, tmp_path):

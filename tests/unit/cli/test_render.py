@@ -12,7 +12,7 @@ from holdfast.cli.render import RENDERERS, render, words
 from holdfast.v1 import audit_service_pb2 as audit_pb
 from holdfast.v1 import core_pb2 as core
 from holdfast.v1.database_service_pb2 import Database, ListDatabasesResponse
-from unit.cli.samples import RESPONSES
+from unit.cli.samples import PLAN_ID, RESPONSES
 
 
 def printed(message: Message, width: int = 80) -> str:
@@ -43,6 +43,16 @@ def test_tables_fit_into_80_columns(sample: str):
 def test_empty_responses_render(sample: str):
     """What is not there yet is no reason to fail."""
     printed(type(RESPONSES[sample])())
+
+
+def test_the_log_keeps_its_columns_beside_long_subjects():
+    """An id of a finding folds; numbers, times and outcomes are still there, and so are ids of jobs."""
+    shown = printed(RESPONSES["log"])
+
+    assert "2026-11-18 11:06" in shown
+    assert "PLAN_STATE" in shown
+    assert PLAN_ID in shown
+    assert "finding.ignore" in shown
 
 
 def test_long_names_are_folded_not_cut():
@@ -94,8 +104,17 @@ def test_words_of_enums():
     assert words.word(core.JobState, 99) == "99"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0 %"), (0.00001, "<0.01 %"), (0.004, "0.4 %"), (0.0123, "1.2 %"), (0.5, "50 %"), (0.996, ">99 %"), (1, "100 %")],
+)
+def test_shares_are_never_rounded_to_none_or_all(value: float, shown: str):
+    """A few rows are not none, and all but a few are not all."""
+    assert words.share(value) == shown
+
+
 def test_numbers_of_rows_say_what_they_are_worth():
     """Exact, estimated, not counted."""
     counts = [core.RowCount(value=12345, exactness=exactness) for exactness in (1, 2, 3)]
 
-    assert [words.rows(count).plain for count in counts] == ["12,345", "~12,345", "?"]
+    assert [words.rows(count).plain for count in counts] == ["12,345", "≈12,345", "?"]

@@ -1,19 +1,25 @@
 """`holdfast audit`, `audits`, `relationships`, `findings`, `orphans`: examining a database and reading what was found."""
 
 import functools
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from holdfast.cli.arguments import Detach, Name, OfDatabase
+from holdfast.cli.durations import duration
 from holdfast.cli.failures import ExitCode
 from holdfast.cli.following import follow
-from holdfast.cli.resolve import resolve_one
+from holdfast.cli.render import audits as tables
+from holdfast.cli.render import relationship as details
+from holdfast.cli.report.ending import ending
+from holdfast.cli.report.gather import gather
+from holdfast.cli.resolve import resolve, resolve_one
 from holdfast.cli.session import Session, command
 from holdfast.errors import HoldfastError
 from holdfast.pages import every_page
-from holdfast.v1.core_pb2 import JOB_STATE_SUCCEEDED, SEVERITY_UNSPECIFIED, Severity
+from holdfast.v1.core_pb2 import FINDING_STATE_IGNORED, JOB_STATE_SUCCEEDED, SEVERITY_UNSPECIFIED, Severity
 
 
 class SeverityName(StrEnum):
@@ -38,23 +44,35 @@ AtLeast = Annotated[SeverityName | None, typer.Option("--severity", help="Only f
 RelationshipName = Annotated[
     str, typer.Argument(metavar="RELATIONSHIP", help="An id, or table.column when that is unambiguous.", show_default=False)
 ]
+OneRelationship = Annotated[
+    str, typer.Argument(metavar="[RELATIONSHIP]", help="Everything about this one: an id, or table.column.", show_default=False)
+]
+WithIgnored = Annotated[bool, typer.Option("--ignored", help="Also list findings that somebody decided to live with.")]
+EstimateAfter = Annotated[
+    timedelta | None,
+    typer.Option("--estimate-after", metavar="TIME", parser=duration, help="Estimate counts that take longer than this, such as 60s."),
+]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="At most so many rows.")]
 Columns = Annotated[list[str], typer.Option("--column", metavar="C", help="Show this column, too; may be repeated.", show_default=False)]
 
 
 @command(commands, "audit", example="holdfast audit shop --fail-on error")
-async def audit(session: Session, name: Name, detach: Detach = False, fail_on: FailOn = None) -> ExitCode:
+async def audit(
+    session: Session, name: Name, detach: Detach = False, fail_on: FailOn = None, estimate_after: EstimateAfter = None
+) -> ExitCode:
     """Find undeclared foreign keys and count orphan rows; only read."""
     if detach:
-        started = await session.client.start_audit(name)
+        started = await session.client.start_audit(name, estimate_after=estimate_after)
         session.show(started)
         session.tell(f"Next: holdfast watch {started.job.id}")
         return ExitCode.FINE
-    job = await follow(session, session.client.audit(name))
-    session.show(await session.client.get_audit(job.audit_id))
+    job = await follow(session, session.client.audit(name, estimate_after=estimate_after))
+    made = await session.client.get_audit(job.audit_id)
     if job.state != JOB_STATE_SUCCEEDED:
+        session.show(made)
         raise HoldfastError.from_job(job)
-    session.tell(f"Next: holdfast relationships {name} · holdfast findings {name} · holdfast plan {name}")
+    session.show(made, ending(await gather(session.client, name, job.audit_id)) if session.printer.is_for_people else None)
+    session.tell(f"Next: holdfast report {name} · holdfast relationships {name} · holdfast findings {name} · holdfast plan {name}")
     if fail_on is None:
         return ExitCode.FINE
     worst = await session.client.list_findings(name, audit_id=job.audit_id, minimum_severity=fail_on.value_in_proto, page_size=1)
@@ -74,21 +92,40 @@ async def show(session: Session, audit_id: AuditId) -> None:
 
 
 @command(commands, "relationships", example="holdfast relationships shop")
-async def relationships(session: Session, name: Name) -> None:
-    """List the relationships that the latest audit found.
+async def relationships(session: Session, name: Name, relationship: OneRelationship = "") -> None:
+    """List the relationships that the latest audit found, or show one.
 
     Declared or not, with the orphan rows of each and the ON DELETE that Holdfast suggests.
     """
-    session.show(await every_page(functools.partial(session.client.list_relationships, name)))
+    found = await every_page(functools.partial(session.client.list_relationships, name))
+    if not relationship:
+        session.show(found)
+        session.tell(f"Next: holdfast relationships {name} RELATIONSHIP · holdfast orphans {name} RELATIONSHIP")
+        return
+    wanted = resolve(relationship, found.relationships)
+    [one] = [item for item in found.relationships if item.id == wanted]
+    del found.relationships[:]
+    found.relationships.append(one)
+    session.show(found, details.one(one))
 
 
 @command(commands, "findings", example="holdfast findings shop --severity error")
-async def findings(session: Session, name: Name, severity: AtLeast = None) -> ExitCode:
-    """List the findings of the latest audit, the worst first."""
+async def findings(session: Session, name: Name, severity: AtLeast = None, ignored: WithIgnored = False) -> ExitCode:
+    """List the findings of the latest audit, the worst first.
+
+    Ignored ones are left out, and never make it end with 1.
+    """
     minimum = severity.value_in_proto if severity else SEVERITY_UNSPECIFIED
-    found = await every_page(functools.partial(session.client.list_findings, name, minimum_severity=minimum))
-    session.show(found)
-    return ExitCode.FINDINGS if severity and found.findings else ExitCode.FINE
+    # People are told how many were left out.
+    listing = functools.partial(
+        session.client.list_findings, name, minimum_severity=minimum, include_ignored=ignored or session.printer.is_for_people
+    )
+    found = await every_page(listing)
+    is_open = [finding for finding in found.findings if finding.state != FINDING_STATE_IGNORED]
+    session.show(found, tables.findings(found.findings if ignored else is_open))
+    if not ignored and (left_out := len(found.findings) - len(is_open)):
+        session.tell(f"{left_out} ignored: holdfast findings {name} --ignored")
+    return ExitCode.FINDINGS if severity and is_open else ExitCode.FINE
 
 
 @command(commands, "orphans", example="holdfast orphans shop reports.station_id --column status")

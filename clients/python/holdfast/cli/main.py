@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from holdfast import __version__
-from holdfast.cli import audits, databases, jobs, log, migrations, plans
+from holdfast.cli import audits, databases, ignoring, jobs, log, migrations, plans
 from holdfast.cli.failures import ExitCode, say
 from holdfast.cli.output import Output
+from holdfast.cli.report import command as report
 from holdfast.cli.session import Settings
 from holdfast.client import DEFAULT_SERVER
 
@@ -28,6 +29,8 @@ app = typer.Typer(
 )
 app.add_typer(databases.app)
 app.add_typer(audits.commands)
+app.add_typer(ignoring.commands)
+app.add_typer(report.commands)
 app.add_typer(audits.app)
 app.add_typer(plans.commands)
 app.add_typer(plans.app)

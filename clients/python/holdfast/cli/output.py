@@ -60,11 +60,11 @@ class Printer:
         """Tell whether a person reads along."""
         return self.output is Output.TABLE
 
-    def show(self, message: Message) -> None:
-        """Print a response message."""
+    def show(self, message: Message, table: RenderableType | None = None) -> None:
+        """Print a response message; people get the table, where one is given."""
         match self.output:
             case Output.TABLE:
-                self.out.print(render(message))
+                self.out.print(render(message) if table is None else table)
             case Output.JSON:
                 self.write(json.dumps(as_json_value(message), ensure_ascii=False, indent=2))
             case Output.YAML:

@@ -36,9 +36,9 @@ class Session:
         self.client = client
         self.printer = printer
 
-    def show(self, message: Message) -> None:
-        """Print the response."""
-        self.printer.show(message)
+    def show(self, message: Message, table: RenderableType | None = None) -> None:
+        """Print the response; people get the table, where one is given."""
+        self.printer.show(message, table)
 
     def tell(self, note: RenderableType) -> None:
         """Print a note to people."""

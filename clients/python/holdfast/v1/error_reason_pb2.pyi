@@ -90,6 +90,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """The caller cancelled. CANCELLED."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 33
     """A fault of Holdfast; the request id finds it in the log. INTERNAL."""
+    ERROR_REASON_FINDING_NOT_FOUND: _ErrorReason.ValueType  # 34
+    """No such finding in the latest succeeded audit. Metadata: {"finding_id": "…"}. NOT_FOUND."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. The names are stable; the messages are not."""
@@ -162,4 +164,6 @@ ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 32
 """The caller cancelled. CANCELLED."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 33
 """A fault of Holdfast; the request id finds it in the log. INTERNAL."""
+ERROR_REASON_FINDING_NOT_FOUND: ErrorReason.ValueType  # 34
+"""No such finding in the latest succeeded audit. Metadata: {"finding_id": "…"}. NOT_FOUND."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason

@@ -30,6 +30,8 @@ RENDERERS: dict[type[Message], Renderer] = {
     audit_pb.ListRelationshipsResponse: lambda response: audits.relationships(response.relationships),
     audit_pb.ListFindingsResponse: lambda response: audits.findings(response.findings),
     audit_pb.SampleOrphansResponse: audits.samples,
+    audit_pb.IgnoreFindingResponse: lambda response: audits.findings([response.finding] if response.HasField("finding") else []),
+    audit_pb.UnignoreFindingResponse: lambda _: "Open again.",
     plan_pb.CreatePlanResponse: lambda response: plans.one(response.plan),
     plan_pb.GetPlanResponse: lambda response: plans.one(response.plan),
     plan_pb.ApprovePlanResponse: lambda response: plans.head(response.plan),

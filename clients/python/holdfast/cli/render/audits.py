@@ -6,9 +6,23 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from holdfast.cli.render.shapes import facts, listing, or_nothing
-from holdfast.cli.render.words import NOTHING, clean, lasted, minute, moment, number, prose, relationship, rows, state, word
-from holdfast.v1.audit_service_pb2 import Audit, AuditState, SampleOrphansResponse
-from holdfast.v1.core_pb2 import Finding, OnDelete, Relationship, RelationshipState, Risk, Severity
+from holdfast.cli.render.words import (
+    NOTHING,
+    clean,
+    lasted,
+    minute,
+    moment,
+    number,
+    prose,
+    relationship,
+    rows,
+    share,
+    standing,
+    state,
+    word,
+)
+from holdfast.v1.audit_service_pb2 import Audit, AuditState, AuditSummary, SampleOrphansResponse
+from holdfast.v1.core_pb2 import FINDING_STATE_IGNORED, Finding, Ignored, OnDelete, Relationship, Severity
 
 
 def one(audit: Audit) -> RenderableType:
@@ -24,7 +38,11 @@ def one(audit: Audit) -> RenderableType:
     )
     if not audit.HasField("summary"):
         return head
-    summary = audit.summary
+    return Group(head, "", numbers(audit.summary))
+
+
+def numbers(summary: AuditSummary) -> RenderableType:
+    """Return what an audit found, in numbers."""
     table = listing("Found", "Count", numbers=("Count",))
     for name, value, is_bad in (
         ("tables", summary.tables, False),
@@ -33,11 +51,12 @@ def one(audit: Audit) -> RenderableType:
         ("  not validated", summary.not_validated_keys, True),
         ("  without an index", summary.missing_indexes, True),
         ("  not auditable", summary.not_auditable, True),
+        ("  estimated", summary.estimated, False),
         ("orphan rows", summary.orphan_rows, True),
         ("findings", summary.findings, False),
     ):
         table.add_row(name, Text(number(value), style="bold red" if is_bad and value else ""))
-    return Group(head, "", table)
+    return table
 
 
 def many(audits: Iterable[Audit]) -> RenderableType:
@@ -56,17 +75,20 @@ def many(audits: Iterable[Audit]) -> RenderableType:
 
 def relationships(found: Iterable[Relationship]) -> RenderableType:
     """Return a list of relationships."""
-    table = listing(
-        "Relationship", "State", "ON DELETE", "Conf.", "Orphans", "Risk", numbers=("Conf.", "Orphans"), narrow=("ON DELETE", "Risk")
-    )
-    for item in found:
+    listed = list(found)
+    has_shares = any(item.orphan_details.HasField("share") for item in listed)
+    columns = ("Relationship", "State", "Conf.", "Orphans", *(("Share",) if has_shares else ()), "ON DELETE")
+    table = listing(*columns, numbers=("Conf.", "Orphans", "Share"), narrow=("ON DELETE",))
+    for item in listed:
+        details = item.orphan_details
+        part = share(details.share) if details.HasField("share") else ""
         table.add_row(
             relationship(item.id),
-            state(RelationshipState, item.state),
-            word(OnDelete, item.suggested_on_delete),
+            standing(item),
             f"{item.confidence:.2f}",
             rows(item.orphan_rows),
-            state(Risk, item.risk),
+            *((part,) if has_shares else ()),
+            word(OnDelete, item.suggested_on_delete),
         )
     return or_nothing(table, "No relationship was found.")
 
@@ -78,8 +100,17 @@ def findings(found: Iterable[Finding]) -> RenderableType:
         sentences = Text(prose(finding.message))
         sentences.append(f"\n{prose(finding.consequence)}" if finding.consequence else "", style="dim")
         sentences.append(f"\n→ {prose(finding.cure)}" if finding.cure else "", style="cyan")
+        sentences.append(f"\n{clean(finding.id)}", style="dim")
+        if finding.state == FINDING_STATE_IGNORED:
+            sentences.append(f"\n{decision(finding.ignored)}", style="magenta")
         table.add_row(state(Severity, finding.severity), sentences)
     return or_nothing(table, "Nothing was found.")
+
+
+def decision(ignored: Ignored) -> str:
+    """Return why a finding is ignored, by whom and until when."""
+    until = f" until {moment(ignored.expire_time)[:10]}" if ignored.HasField("expire_time") else ""
+    return f"ignored by {clean(ignored.principal) or 'nobody'}{until}: {clean(ignored.reason)}"
 
 
 def samples(response: SampleOrphansResponse) -> RenderableType:

@@ -7,7 +7,16 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.text import Text
 
-from holdfast.v1.core_pb2 import EXACTNESS_ESTIMATED, EXACTNESS_EXACT, RowCount
+from holdfast.v1.core_pb2 import (
+    EXACTNESS_ESTIMATED,
+    EXACTNESS_EXACT,
+    RELATIONSHIP_STATE_UNDECLARED,
+    TIER_REVIEW,
+    ColumnSet,
+    Relationship,
+    RelationshipState,
+    RowCount,
+)
 
 _HALF = r"(?:public\.)?(?P<{0}_table>[\w$.]+)\((?P<{0}_columns>[\w$]+)\)"
 _PLAIN_ID = re.compile(_HALF.format("referencing") + "->" + _HALF.format("referenced"))
@@ -35,8 +44,11 @@ _COLOURS = {
     "REACHABLE": "green",
     "PASSED": "green",
 }
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _PUBLIC = re.compile(r'(?<![\w".$])public\.(?=[\w"])')
 NOTHING = "–"
+_LITTLE = 0.01
+_ALMOST_ALL = 99
 
 
 def word(enum: Any, value: int) -> str:
@@ -78,12 +90,29 @@ def number(value: int) -> str:
 
 
 def rows(count: RowCount) -> Text:
-    """Return a number of rows: `~` before an estimate, `?` for not counted."""
+    """Return a number of rows: `≈` before an estimate, `?` for not counted."""
     if count.exactness == EXACTNESS_EXACT:
         return Text(number(count.value), style="bold red" if count.value else "")
     if count.exactness == EXACTNESS_ESTIMATED:
-        return Text("~" + number(count.value), style="red" if count.value else "")
+        return Text("≈" + number(count.value), style="red" if count.value else "")
     return Text("?", style="yellow")
+
+
+def share(value: float) -> str:
+    """Return a share in percent: two digits that count, never 0 for something nor 100 for less than all."""
+    percent = value * 100
+    if 0 < percent < _LITTLE:
+        return f"<{_LITTLE:g} %"
+    if _ALMOST_ALL < percent < 100:  # noqa: PLR2004 (percent)
+        return f">{_ALMOST_ALL:g} %"
+    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"  # noqa: PLR2004 (two digits)
+
+
+def standing(item: Relationship) -> Text:
+    """Return what the database enforces, or for undeclared relationships whether they would be planned."""
+    if item.state == RELATIONSHIP_STATE_UNDECLARED and item.tier == TIER_REVIEW:
+        return Text("REVIEW", style="cyan")
+    return state(RelationshipState, item.state)
 
 
 def relationship(identity: str) -> str:
@@ -92,6 +121,21 @@ def relationship(identity: str) -> str:
     if plain:
         return "{referencing_table}.{referencing_columns} → {referenced_table}.{referenced_columns}".format(**plain.groupdict())
     return clean(identity.replace("->", " → "))
+
+
+def columns(of: ColumnSet) -> str:
+    """Return columns of a table as people read them: names quoted where SQL would need it, schema public goes without saying."""
+    return prose(f"{table(of)}({', '.join(readable(name) for name in of.columns)})")
+
+
+def table(of: ColumnSet) -> str:
+    """Return the table that columns are of."""
+    return prose(f"{readable(of.schema)}.{readable(of.table)}")
+
+
+def readable(name: str) -> str:
+    """Return a name bare when it is plain lower case, else as a quoted identifier."""
+    return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
 def prose(text: str) -> str:
