@@ -21,7 +21,7 @@ def key(child: str, columns: list[str], parent: str, parent_columns: list[str]) 
     return child, parent, tuple(sorted(zip(columns, parent_columns, strict=True)))
 
 
-@pytest.mark.parametrize("name", ["northwind", "pagila"])
+@pytest.mark.parametrize("name", ["northwind", "pagila", "usda"])
 async def test_counted_repaired_and_put_back(name: str, client: Holdfast, postgres: Server, database: str) -> None:
     """Counts equal brute force for every relationship found; apply ends verified; rollback ends equal."""
     loader = [sys.executable, str(SHARED / "tools/corpus.py"), "load", str(SHARED / "data" / name), database]
@@ -52,7 +52,7 @@ async def test_counted_repaired_and_put_back(name: str, client: Holdfast, postgr
     assert {id_: item.orphan_rows.value for id_, item in found.items() if id_ in truth} == {
         id_: count for id_, count in truth.items() if id_ in found
     }
-    assert len(truth.keys() & found.keys()) >= len(truth) * 0.75
+    assert len(truth.keys() & found.keys()) >= len(truth) * 0.9
     assert application.verifications
     assert all(item.declared for item in application.verifications)
     assert sum(item.backed_up_rows for item in application.verifications) > 0

@@ -8,6 +8,9 @@ from enum import StrEnum
 from holdfastd.catalog.model import OnDelete, Operator
 from holdfastd.names import ColumnSet, TableName
 
+#: A count that row security prevents gives a reason that begins so, the table's name following.
+HIDDEN_ROWS = "row security hides rows of"
+
 
 class Exactness(StrEnum):
     """How a number was obtained."""
@@ -74,8 +77,18 @@ class Overlap:
     density: float | None = None
     #: Share of the key's values that the referencing columns take, 0 to 1, estimated; None when unknown.
     coverage: float | None = None
-    #: Share of the histogram of the referencing column that lies inside the key's range; None when there are no statistics.
+    #: Share of the sample that lies inside the key's range; None for values without a range.
     inside: float | None = None
+    #: Chance that a value of no relation to the key is found in it, 0 to 1: 1 for 1, 2, 3 … among ids, next to 0 for uuids.
+    chance: float = 1.0
+    #: Share of the key's range of whole numbers that the sample spans, 0 to 1; None for keys that are no whole numbers.
+    spread: float | None = None
+    #: Share of the rows that have the sampled values whose value is found, 0 to 1; None when unknown. Many a wrong value is rare.
+    found_rows: float | None = None
+    #: How many values there would be if each had as many rows: about 1 when nearly all rows have the same. None when unknown.
+    varied: float | None = None
+    #: Why nobody looked; empty when somebody did.
+    unseen: str = ""
 
 
 class OrphanCause(StrEnum):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from holdfastd.evidence.model import HIDDEN_ROWS
 from holdfastd.names import TableName, identifier
 from holdfastd.target.errors import FAILURES, grant_on_table, translate
 
@@ -56,6 +57,6 @@ def _missing(table: TableName, access: asyncpg.Record) -> MissingPrivilege | Non
         return MissingPrivilege(reason=f"role {role} may not read {table}; run {cure}", cure=cure)
     if access["is_filtered"]:
         cure = f"ALTER ROLE {role} BYPASSRLS"
-        reason = f"row security hides rows of {table} from role {role}, so a count would be wrong; run {cure}, or audit as another role"
+        reason = f"{HIDDEN_ROWS} {table} from role {role}, so a count would be wrong; run {cure}, or audit as another role"
         return MissingPrivilege(reason=reason, cure=cure)
     return None

@@ -1,0 +1,1 @@
+"""How the values of columns that may be references meet the keys they may point at."""
