@@ -1,4 +1,4 @@
-# make install | demo | test | lint | types | proto | verify | score | bench-audit — see CONTRIBUTING.md
+# make install | demo | test | lint | types | proto | verify | score | score-rows | bench-audit | bench-catalog — see CONTRIBUTING.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS = 1
 # Compiling bytecode into a read-only checkout is nobody's wish.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: install demo score test test-all test-fast lint types proto verify bench-audit clean
+.PHONY: install demo score score-rows test test-all test-fast lint types proto verify bench-audit bench-catalog clean
 
 install: $(VENV)/.installed
 
@@ -53,8 +53,16 @@ verify: lint types
 score: install
 	$(BIN)/python tests/benchmarks/score.py
 
+# The same with rows: what a look at values adds, and how long it takes.
+score-rows: install
+	$(BIN)/python tests/benchmarks/score_rows.py
+
 bench-audit: install
-	$(BIN)/python tests/benchmarks/audit --factor $(or $(FACTOR),0.1) --rounds $(or $(ROUNDS),0)
+	$(BIN)/python tests/benchmarks/audit --factor $(or $(FACTOR),0.1) --rounds $(or $(ROUNDS),0) $(if $(STATE),--state $(STATE)) $(if $(RAW),--raw $(RAW))
+
+# How long the catalog of many tables takes to read, and how much memory.
+bench-catalog: install
+	$(BIN)/python tests/benchmarks/large_catalog.py --tables $(or $(TABLES),10000)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -6,11 +6,13 @@ Columns are written as in DDL: `"user_id uuid not null"`. Only what decides a fo
 import itertools
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from holdfastd.catalog.model import (
     Catalog,
     Column,
     DataType,
+    Definition,
     ForeignKey,
     Identity,
     Index,
@@ -22,6 +24,7 @@ from holdfastd.catalog.model import (
     TableKind,
     TypeFacts,
 )
+from holdfastd.catalog.operators import resolve_operators
 from holdfastd.names import ColumnSet, TableName
 
 #: Built-in types: spelling -> (OID, category, btree family, input type of its default operator class). Values from pg_type and pg_opclass.
@@ -165,9 +168,10 @@ def a_foreign_key(
     *,
     validated: bool = True,
     enforced: bool = True,
+    of: str = "integer",
 ) -> ForeignKey:
-    """Return a declared foreign key on integers."""
-    equal = Operator(schema="pg_catalog", name="=", left=("pg_catalog", "int4"), right=("pg_catalog", "int4"))
+    """Return a declared foreign key on columns of one type; a catalog gives it the operators of its columns."""
+    equal = Operator(schema="pg_catalog", name="=", left=("pg_catalog", of), right=("pg_catalog", of))
     return ForeignKey(
         oid=next(_numbers),
         name=f"{referencing.table.name}_{'_'.join(referencing.columns)}_fkey",
@@ -188,12 +192,35 @@ def a_catalog(*tables: Table) -> Catalog:
     names: dict[str, set[str]] = {}
     for table in tables:
         names.setdefault(table.name.schema, set()).update({table.name.name, *(index.name for index in table.indexes)})
-    return Catalog(
+    catalog = Catalog(
         identity=Identity(system_identifier="7", database_oid=5, database_name="sample", version_number=180_004, version="18.4"),
         tables={table.name: table for table in tables},
         types=_type_facts(tables),
         relation_names={schema: frozenset(relations) for schema, relations in names.items()},
     )
+    return replace(catalog, tables={table.name: _with_operators(catalog, table) for table in tables})
+
+
+def _with_operators(catalog: Catalog, table: Table) -> Table:
+    """Give declared keys the operators that the server would have chosen."""
+    keys = table.foreign_keys
+    known = [key.referenced.table in catalog.tables and resolve_operators(catalog, key.referencing, key.referenced) for key in keys]
+    return replace(table, foreign_keys=tuple(replace(key, operators=ops or key.operators) for key, ops in zip(keys, known, strict=True)))
+
+
+def a_view(name: str, sql: str) -> Definition:
+    """Return a view with the SQL that PostgreSQL would print for it."""
+    return Definition(schema=table_name(name).schema, name=table_name(name).name, kind="view", sql=sql)
+
+
+def a_function(name: str, body: str) -> Definition:
+    """Return a function in SQL or PL/pgSQL."""
+    return Definition(schema=table_name(name).schema, name=table_name(name).name, kind="function", sql=body)
+
+
+def with_definitions(catalog: Catalog, *definitions: Definition) -> Catalog:
+    """Return a catalog with these views and functions."""
+    return replace(catalog, definitions=definitions)
 
 
 def _not_null(column: Column) -> Column:

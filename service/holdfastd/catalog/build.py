@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from holdfastd.catalog.build_types import Types
+from holdfastd.catalog.build_types import Types, operators_of, type_facts
 from holdfastd.catalog.model import (
     Catalog,
     Column,
@@ -14,6 +15,8 @@ from holdfastd.catalog.model import (
     IndexColumn,
     Match,
     OnDelete,
+    Operator,
+    Partition,
     Table,
     TableKind,
     Trigger,
@@ -36,46 +39,79 @@ _ACTIONS = {
 }
 
 
-def build_catalog(identity: Identity, rows: Rows) -> Catalog:
-    """Return the catalog that the rows describe."""
-    types = Types(rows)
-    names = {row["oid"]: TableName(row["schema"], row["name"]) for row in rows["list_tables"]}
-    columns = {oid: {row["number"]: _column(row, types) for row in group} for oid, group in _by_table(rows["list_columns"])}
-    indexes = _grouped(rows["list_indexes"], lambda row: _index(row, columns[row["table_oid"]], types))
-    foreign_keys = _grouped(rows["list_foreign_keys"], lambda row: _foreign_key(row, names, columns, types))
+class Shared:
+    """Keeps one of each equal value: thousands of tables have the same column names, and few kinds of index columns."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Any] = {}
+
+    def __call__(self, value: T) -> T:
+        """Return the value that was first given as this one."""
+        known: T = self._known.setdefault(value, value)
+        return known
+
+
+def build_tables(rows: Rows, types: Types, shared: Shared) -> dict[int, Table]:
+    """Return the tables that the rows describe, by OID; what depends on other tables is still to come."""
+    columns = {oid: {row["number"]: _column(row, types, shared) for row in group} for oid, group in _by_table(rows["list_columns"])}
+    indexes = _grouped(rows["list_indexes"], lambda row: _index(row, columns[row["table_oid"]], types, shared))
     triggers = _grouped(rows["list_triggers"], _trigger)
     constraints = dict(_by_table(rows["list_constraints"]))
-    tables = {
-        names[row["oid"]]: _table(
+    return {
+        row["oid"]: _table(
             row,
+            shared,
             columns=tuple(columns.get(row["oid"], {}).values()),
             indexes=indexes.get(row["oid"], ()),
-            foreign_keys=foreign_keys.get(row["oid"], ()),
             triggers=triggers.get(row["oid"], ()),
             constraints=constraints.get(row["oid"], ()),
         )
         for row in rows["list_tables"]
     }
-    relation_names = {row["schema"]: frozenset(row["names"]) for row in rows["list_relation_names"]}
-    return Catalog(identity=identity, tables=tables, types=types.facts, relation_names=relation_names)
+
+
+def build_catalog(identity: Identity, tables: Mapping[int, Table], rows: Rows) -> Catalog:
+    """Return the catalog of these tables, given the rows about what is between them."""
+    leaves = {row["oid"]: row for row in rows["list_partitions"]}
+    names = {oid: table.name for oid, table in tables.items()} | {oid: TableName(row["schema"], row["name"]) for oid, row in leaves.items()}
+    operators = operators_of(rows)
+    foreign_keys = _grouped(rows["list_foreign_keys"], lambda row: _foreign_key(row, names, operators))
+    partitions = _grouped(
+        leaves.values(), lambda row: Partition(name=names[row["oid"]], foreign_keys=_own(foreign_keys.get(row["oid"], ()), row))
+    )
+    finished = (
+        replace(table, foreign_keys=foreign_keys.get(oid, ()), partitions=partitions.get(oid, ()))
+        if oid in foreign_keys or oid in partitions
+        else table
+        for oid, table in tables.items()
+    )
+    return Catalog(
+        identity=identity,
+        tables={table.name: table for table in finished},
+        types=type_facts(rows, operators),
+        relation_names={row["schema"]: frozenset(row["names"]) for row in rows["list_relation_names"]},
+    )
+
+
+def _own(foreign_keys: Iterable[ForeignKey], leaf: Row) -> tuple[ForeignKey, ...]:
+    return tuple(key for key in foreign_keys if key.oid in leaf["key_oids"])
 
 
 def _table(
     row: Row,
+    shared: Shared,
     *,
     columns: tuple[Column, ...],
     indexes: tuple[Index, ...],
-    foreign_keys: tuple[ForeignKey, ...],
     triggers: tuple[Trigger, ...],
     constraints: Sequence[Row],
 ) -> Table:
     return Table(
         oid=row["oid"],
-        name=TableName(row["schema"], row["name"]),
+        name=TableName(shared(row["schema"]), row["name"]),
         kind=TableKind(row["kind"]),
         columns=columns,
         indexes=indexes,
-        foreign_keys=foreign_keys,
         constraint_names=tuple(constraint["name"] for constraint in constraints),
         checks=tuple(constraint["check_sql"] for constraint in constraints if constraint["check_sql"] is not None),
         triggers=triggers,
@@ -86,36 +122,35 @@ def _table(
         row_security=row["row_security"],
         inherits=row["inherits"],
         has_rules=row["has_rules"],
-        owner=row["owner"],
+        owner=shared(row["owner"]),
+        only_referenced=row["only_referenced"],
     )
 
 
-def _column(row: Row, types: Types) -> Column:
+def _column(row: Row, types: Types, shared: Shared) -> Column:
     return Column(
-        name=row["name"],
+        name=shared(row["name"]),
         number=row["number"],
         type=types.data_type(row["type_oid"], row["formatted"]),
         not_null=row["not_null"] or types.is_not_null(row["type_oid"]),
-        default=row["default_expression"],
-        generated=row["generated"],
-        identity=row["identity"],
-        collation=(row["collation_schema"], row["collation_name"]) if row["collation_name"] is not None else None,
+        default=shared(row["default_expression"]),
+        generated=shared(row["generated"]),
+        identity=shared(row["identity"]),
+        collation=shared((row["collation_schema"], row["collation_name"])) if row["collation_name"] is not None else None,
         is_deterministic=row["is_deterministic"],
         comment=row["comment"],
     )
 
 
-def _index(row: Row, columns: Mapping[int, Column], types: Types) -> Index:
+def _index(row: Row, columns: Mapping[int, Column], types: Types, shared: Shared) -> Index:
     names = [columns[number].name if number in columns else None for number in row["columns"]]
     key_count = row["key_count"]
+    parts = zip(names[:key_count], row["operator_classes"], row["own_collations"], strict=True)
     return Index(
         oid=row["oid"],
         name=row["name"],
-        method=row["method"],
-        key_columns=tuple(
-            _index_column(name, operator_class, types)
-            for name, operator_class in zip(names[:key_count], row["operator_classes"], strict=True)
-        ),
+        method=shared(row["method"]),
+        key_columns=shared(tuple(shared(_index_column(*part, types)) for part in parts)),
         included_columns=tuple(name for name in names[key_count:] if name is not None),
         is_unique=row["is_unique"],
         is_primary=row["is_primary"],
@@ -128,28 +163,25 @@ def _index(row: Row, columns: Mapping[int, Column], types: Types) -> Index:
     )
 
 
-def _index_column(name: str | None, operator_class: int, types: Types) -> IndexColumn:
+def _index_column(name: str | None, operator_class: int, has_own_collation: bool, types: Types) -> IndexColumn:  # noqa: FBT001 (a row's part)
     family, input_type = types.operator_class(operator_class)
-    return IndexColumn(name=name, operator_family=family, operator_input=input_type)
+    return IndexColumn(name=name, operator_family=family, operator_input=input_type, has_own_collation=has_own_collation)
 
 
-def _foreign_key(row: Row, names: Mapping[int, TableName], columns: Mapping[int, Mapping[int, Column]], types: Types) -> ForeignKey:
-    def column_set(table_oid: int, numbers: Iterable[int]) -> ColumnSet:
-        return ColumnSet(names[table_oid], tuple(columns[table_oid][number].name for number in numbers))
-
+def _foreign_key(row: Row, names: Mapping[int, TableName], operators: Mapping[int, Operator]) -> ForeignKey:
     return ForeignKey(
         oid=row["oid"],
         name=row["name"],
-        referencing=column_set(row["table_oid"], row["referencing_columns"]),
-        referenced=column_set(row["referenced_oid"], row["referenced_columns"]),
+        referencing=ColumnSet(names[row["table_oid"]], tuple(row["referencing_columns"])),
+        referenced=ColumnSet(names[row["referenced_oid"]], tuple(row["referenced_columns"])),
         on_delete=_ACTIONS[row["on_delete"]],
         on_update=_ACTIONS[row["on_update"]],
         match=Match(row["match"]),
         validated=row["validated"],
         enforced=row["enforced"],
         deferrable=row["deferrable"],
-        operators=tuple(types.operator(oid) for oid in row["operators"]),
-        set_null_columns=column_set(row["table_oid"], row["set_null_columns"]).columns,
+        operators=tuple(operators[oid] for oid in row["operators"]),
+        set_null_columns=tuple(row["set_null_columns"]),
         triggers_enabled=row["triggers_enabled"],
     )
 

@@ -5,28 +5,17 @@ from typing import Any
 
 from holdfastd.catalog.model import DataType, Operator, TypeFacts
 
+_Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
 
 class Types:
-    """Looks up types, operators and operator classes by OID while a catalog is built."""
+    """Looks up types and operator classes by OID while tables are built."""
 
-    def __init__(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def __init__(self, rows: _Rows) -> None:
         self._types = {row["oid"]: row for row in rows["list_types"]}
         self._classes = {row["oid"]: (row["family"], row["input_type"]) for row in rows["list_operator_classes"]}
-        names = {row["oid"]: (row["schema"], row["name"]) for row in rows["list_type_names"]}
-        self._operators = {
-            row["oid"]: Operator(schema=row["schema"], name=row["name"], left=names[row["left_type"]], right=names[row["right_type"]])
-            for row in rows["list_operators"]
-        }
         # Most columns share few types; one value for all of them keeps large catalogs small.
         self._made: dict[tuple[int, str], DataType] = {}
-        self.facts = TypeFacts(
-            equality={
-                (row["family"], row["left_type"], row["right_type"]): self._operators[row["operator"]]
-                for row in rows["list_equality_members"]
-            },
-            implicit_casts=_implicit_casts(rows, names),
-            names=names,
-        )
 
     def data_type(self, oid: int, formatted: str) -> DataType:
         """Return a column's type, domains resolved."""
@@ -51,11 +40,28 @@ class Types:
         """Return the operator family and input type of an operator class."""
         return self._classes[oid]
 
-    def operator(self, oid: int) -> Operator:
-        """Return an operator."""
-        return self._operators[oid]
+
+def operators_of(rows: _Rows) -> dict[int, Operator]:
+    """Return the operators by OID."""
+    names = _type_names(rows)
+    return {
+        row["oid"]: Operator(schema=row["schema"], name=row["name"], left=names[row["left_type"]], right=names[row["right_type"]])
+        for row in rows["list_operators"]
+    }
 
 
-def _implicit_casts(rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Mapping[int, Any]) -> frozenset[tuple[int, int]]:
-    """Return the casts of pg_cast, and that every type is itself."""
-    return frozenset((row["source"], row["target"]) for row in rows["list_implicit_casts"]) | {(oid, oid) for oid in names}
+def type_facts(rows: _Rows, operators: Mapping[int, Operator]) -> TypeFacts:
+    """Return how types compare."""
+    names = _type_names(rows)
+    return TypeFacts(
+        equality={
+            (row["family"], row["left_type"], row["right_type"]): operators[row["operator"]] for row in rows["list_equality_members"]
+        },
+        # The casts of pg_cast, and every type is itself.
+        implicit_casts=frozenset((row["source"], row["target"]) for row in rows["list_implicit_casts"]) | {(oid, oid) for oid in names},
+        names=names,
+    )
+
+
+def _type_names(rows: _Rows) -> dict[int, tuple[str, str]]:
+    return {row["oid"]: (row["schema"], row["name"]) for row in rows["list_type_names"]}

@@ -79,6 +79,8 @@ class IndexColumn:
     #: pg_opclass.opcfamily and opcintype of its operator class.
     operator_family: int
     operator_input: int
+    #: False when the index compares text by another collation than its column: it is of no use where the column's own is asked for.
+    has_own_collation: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +209,8 @@ class Table:
     owner: str = ""
     #: Leaf partitions of a partitioned table that have keys of their own, or lack one that a sibling has.
     partitions: tuple[Partition, ...] = ()
+    #: A partition or an extension's table, here only because the key of another table points at it.
+    only_referenced: bool = False
 
     def column(self, name: str) -> Column:
         """Return a column by name. KeyError when there is none."""

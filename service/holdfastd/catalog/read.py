@@ -1,75 +1,93 @@
 """Reading the catalog: in comes a session, out goes one snapshot of what the database declares.
 
-All queries are set-based and run in one REPEATABLE READ transaction that reads no user table, so that thousands of tables take a
-second. PostgreSQL takes ACCESS SHARE on a table to print its expressions: only whoever holds it exclusively makes us wait, or give up.
+All queries are set-based and run in one REPEATABLE READ transaction that reads no user table. What hangs on tables is read and built
+some tables at a time, so that memory holds the values and few rows, and ten thousand tables hold the snapshot for seconds. PostgreSQL
+takes ACCESS SHARE on a table to print its expressions: only whoever holds it exclusively makes us wait, or give up.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import asyncpg
 
-from holdfastd.catalog.build import Row, build_catalog
-from holdfastd.catalog.model import Catalog
+from holdfastd.catalog.build import Row, Shared, build_catalog, build_tables
+from holdfastd.catalog.build_types import Types
+from holdfastd.catalog.definitions import read_definitions
+from holdfastd.catalog.model import Catalog, Identity, Table
 from holdfastd.sql import load_queries
 from holdfastd.target.errors import FAILURES, is_connection_lost, translate
 from holdfastd.target.identity import read_identity, session_role
 
 QUERIES = load_queries("holdfastd.catalog", "queries/relations.sql", "queries/keys.sql", "queries/types.sql")
 
-_OF_TABLES = (
-    "list_relation_names",
-    "list_columns",
-    "list_triggers",
-    "list_indexes",
-    "list_constraints",
-    "list_foreign_keys",
-)
-_OF_ALL = ("list_operator_classes", "list_equality_members", "list_implicit_casts")
+#: Told how many tables were read, and how many there are. The snapshot is held meanwhile: be quick.
+OnProgress = Callable[[int, int], Awaitable[None]]
+
+_OF_A_PAGE = ("list_columns", "list_triggers", "list_indexes", "list_constraints")
+_PAGE = 2_000
 #: Functions such as pg_get_indexdef look at the present, not at our snapshot: an object dropped meanwhile makes them fail or return NULL.
 _ATTEMPTS = 3
 _LIMIT_SECONDS = 120
 
 
-async def read_catalog(connection: asyncpg.Connection) -> Catalog:
-    """Return one snapshot of the catalog."""
+async def read_catalog(connection: asyncpg.Connection, *, with_definitions: bool = False, on_progress: OnProgress | None = None) -> Catalog:
+    """Return one snapshot of the catalog; the SQL of views and functions only when asked for, as of a moment later."""
     try:
         identity = await read_identity(connection)
-        rows = await _fetch_patiently(connection)
+        catalog = await _read_patiently(connection, identity, on_progress)
+        return replace(catalog, definitions=await read_definitions(connection)) if with_definitions else catalog
     except FAILURES as error:
         raise translate(error, role=session_role(connection)) from error
-    # Building is pure computation, a second or so for 10 000 tables: the event loop must not wait for it.
-    return await asyncio.to_thread(build_catalog, identity, rows)
 
 
-async def _fetch_patiently(connection: asyncpg.Connection) -> dict[str, list[Row]]:
-    """Fetch all rows, again when somebody dropped or locked what we were looking at."""
+async def _read_patiently(connection: asyncpg.Connection, identity: Identity, on_progress: OnProgress | None) -> Catalog:
+    """Read all, again when somebody dropped or locked what we were looking at."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with asyncio.timeout(_LIMIT_SECONDS), connection.transaction(isolation="repeatable_read", readonly=True):
-                return await _fetch(connection)
+                return await _read(connection, identity, on_progress)
         except asyncpg.PostgresError as error:
             if attempt == _ATTEMPTS or is_connection_lost(error):
                 raise
     raise AssertionError
 
 
-async def _fetch(connection: asyncpg.Connection) -> dict[str, list[Row]]:
-    rows: dict[str, list[Row]] = {"list_tables": await connection.fetch(QUERIES["list_tables"])}
-    table_oids = [row["oid"] for row in rows["list_tables"]]
-    for name in _OF_TABLES:
-        rows[name] = await connection.fetch(QUERIES[name], table_oids)
-    for name in _OF_ALL:
+async def _read(connection: asyncpg.Connection, identity: Identity, on_progress: OnProgress | None) -> Catalog:
+    listed = await connection.fetch(QUERIES["list_tables"])
+    oids = [row["oid"] for row in listed]
+    rows: dict[str, list[Row]] = {
+        "list_types": await connection.fetch(QUERIES["list_types"], oids),
+        "list_operator_classes": await connection.fetch(QUERIES["list_operator_classes"]),
+    }
+    types, shared = Types(rows), Shared()
+    tables: dict[int, Table] = {}
+    # What was made together lies together in the catalog: pages by OID read fewer of its blocks.
+    ordered = sorted(listed, key=lambda row: row["oid"])
+    for first in range(0, len(ordered), _PAGE):
+        some = ordered[first : first + _PAGE]
+        page: dict[str, list[Row]] = {"list_tables": some}
+        for name in _OF_A_PAGE:
+            page[name] = await connection.fetch(QUERIES[name], [row["oid"] for row in some])
+        # Building is pure computation: the event loop must not wait for it.
+        tables |= await asyncio.to_thread(build_tables, page, types, shared)
+        if on_progress is not None:
+            await on_progress(len(tables), len(listed))
+    await _fetch_between(connection, oids, rows)
+    return await asyncio.to_thread(build_catalog, identity, {oid: tables[oid] for oid in oids}, rows)
+
+
+async def _fetch_between(connection: asyncpg.Connection, oids: list[int], rows: dict[str, list[Row]]) -> None:
+    """Add the rows about what is between tables: keys, and how types compare."""
+    rows["list_relation_names"] = await connection.fetch(QUERIES["list_relation_names"], oids)
+    rows["list_partitions"] = await connection.fetch(QUERIES["list_partitions"], oids)
+    of_partitions = [oid for row in rows["list_partitions"] for oid in row["key_oids"]]
+    rows["list_foreign_keys"] = await connection.fetch(QUERIES["list_foreign_keys"], oids, of_partitions)
+    for name in ("list_equality_members", "list_implicit_casts"):
         rows[name] = await connection.fetch(QUERIES[name])
     operators = {oid for row in rows["list_foreign_keys"] for oid in row["operators"]}
     operators |= {row["operator"] for row in rows["list_equality_members"]}
     rows["list_operators"] = await connection.fetch(QUERIES["list_operators"], list(operators))
-    types = {row["type_oid"] for row in rows["list_columns"]}
-    rows["list_types"] = await connection.fetch(QUERIES["list_types"], list(types))
-    rows["list_type_names"] = await connection.fetch(QUERIES["list_type_names"], list(_named_types(rows)))
-    return rows
-
-
-def _named_types(rows: dict[str, list[Row]]) -> set[int]:
-    """Return the types that operators and columns speak of."""
     operands = {row[side] for row in rows["list_operators"] for side in ("left_type", "right_type")}
-    return operands | {row["base_oid"] for row in rows["list_types"]} | {row["oid"] for row in rows["list_types"]}
+    types = {row[side] for row in rows["list_types"] for side in ("oid", "base_oid")}
+    rows["list_type_names"] = await connection.fetch(QUERIES["list_type_names"], list(operands | types))

@@ -6,8 +6,8 @@ In come a catalog, candidates and orphan counts by relationship id; out come rel
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from holdfastd.catalog.indexes import serving_index
-from holdfastd.catalog.model import Catalog, ForeignKey
+from holdfastd.catalog.indexes import Comparison, serving_index
+from holdfastd.catalog.model import Catalog, ForeignKey, Operator
 from holdfastd.catalog.operators import referenced_key, resolve_operators
 from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.inference.model import Candidate, Evidence, Relationship, Risk, Tier
@@ -50,7 +50,7 @@ def _declared(catalog: Catalog, key: ForeignKey, counts: Mapping[str, RowCount])
         risk=rate(orphan_rows, nullable=nullable),
         suggested_on_delete=key.on_delete,
         rationale="The declared action is kept.",
-        indexed=_is_indexed(catalog, key.referencing),
+        indexed=_is_indexed(catalog, key.referencing, key.operators),
         obstacle="",
         operators=key.operators,
     )
@@ -80,7 +80,7 @@ def _inferred(catalog: Catalog, candidate: Candidate, counts: Mapping[str, RowCo
         risk=rate(orphan_rows, nullable=nullable),
         suggested_on_delete=advice.on_delete,
         rationale=advice.rationale,
-        indexed=_is_indexed(catalog, referencing),
+        indexed=_is_indexed(catalog, referencing, operators or ()),
         obstacle=obstacle,
         operators=operators or (),
         reference_probability=candidate.reference_probability,
@@ -114,8 +114,9 @@ def is_nullable(catalog: Catalog, referencing: ColumnSet) -> bool:
     return not all(table.column(name).not_null for name in referencing.columns)
 
 
-def _is_indexed(catalog: Catalog, referencing: ColumnSet) -> bool:
-    return serving_index(catalog.tables[referencing.table], referencing.columns) is not None
+def _is_indexed(catalog: Catalog, referencing: ColumnSet, operators: tuple[Operator, ...]) -> bool:
+    comparison = Comparison(operators=operators, types=catalog.types) if operators else None
+    return serving_index(catalog.tables[referencing.table], referencing.columns, comparison) is not None
 
 
 def counted(counts: Mapping[str, RowCount], relationship: str) -> RowCount:

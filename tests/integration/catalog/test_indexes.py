@@ -5,7 +5,7 @@ import json
 import asyncpg
 import pytest
 
-from holdfastd.catalog.indexes import serving_index
+from holdfastd.catalog.indexes import Comparison, prefix_index, serving_index
 from holdfastd.catalog.read import read_catalog
 from holdfastd.names import TableName
 from holdfastd.target.session import connect
@@ -29,12 +29,15 @@ CASES = {
     "unique": ("CREATE UNIQUE INDEX i ON public.t (b, a, x)", TWO, "i"),
 }
 
-#: Indexes that can be used, but not well enough: BRIN reads blocks, and what only one column finds is filtered row by row.
+#: Case -> (indexes, key columns, index that helps). BRIN reads blocks, and what only one column finds is filtered row by row.
 WEAK = {
-    "brin": ("CREATE INDEX i ON public.t USING brin (a)", ONE),
-    "included": ("CREATE INDEX i ON public.t (a) INCLUDE (b)", TWO),
-    "half": ("CREATE INDEX i ON public.t (a)", TWO),
-    "gap": ("CREATE INDEX i ON public.t (a, x, b)", TWO),
+    "brin": ("CREATE INDEX i ON public.t USING brin (a)", ONE, None),
+    "included": ("CREATE INDEX i ON public.t (a) INCLUDE (b)", TWO, "i"),
+    "half": ("CREATE INDEX i ON public.t (a)", TWO, "i"),
+    "other half": ("CREATE INDEX i ON public.t USING hash (b)", TWO, "i"),
+    "half of those there": ("CREATE INDEX i ON public.t (a) WHERE b IS NOT NULL", TWO, "i"),
+    "gap": ("CREATE INDEX i ON public.t (a, x, b)", TWO, "i"),
+    "wrong half": ("CREATE INDEX i ON public.t (x, a, b)", TWO, None),
 }
 
 _TABLE = """
@@ -72,8 +75,8 @@ async def test_an_index_serves_where_the_planner_uses_it(case: str, database: st
 
 @pytest.mark.parametrize("case", WEAK)
 async def test_a_weak_index_does_not_serve(case: str, database: str) -> None:
-    """BRIN, included columns and half a key are no service, though the planner may take them for want of better."""
-    sql, columns = WEAK[case]
+    """BRIN, included columns and half a key are no service, though the planner may take them; an index on a leading part is named."""
+    sql, columns, helping = WEAK[case]
     connection = await connect(database, application_name="test", read_only=False)
     try:
         await connection.execute(_TABLE + sql)
@@ -82,6 +85,50 @@ async def test_a_weak_index_does_not_serve(case: str, database: str) -> None:
         await connection.close()
 
     assert serving_index(table, columns) is None
+    prefix = prefix_index(table, columns)
+    assert (prefix.name if prefix else None) == helping
+
+
+#: Case -> (type of the key, type of the column, index, serves): what the index compares by matters as well as what it holds.
+COMPARED = {
+    "same type": ("integer", "integer", "CREATE INDEX i ON public.u (a)", True),
+    "wider key": ("bigint", "integer", "CREATE INDEX i ON public.u (a)", True),
+    "narrower key": ("smallint", "bigint", "CREATE INDEX i ON public.u (a)", True),
+    "hash of a wider key": ("bigint", "integer", "CREATE INDEX i ON public.u USING hash (a)", True),
+    "a cast away": ("numeric", "integer", "CREATE INDEX i ON public.u (a)", False),
+    "text": ("text", "varchar(20)", "CREATE INDEX i ON public.u (a)", True),
+    "padded": ("char(5)", "varchar(5)", "CREATE INDEX i ON public.u (a)", False),
+    "by letters": ("text", "text", "CREATE INDEX i ON public.u (a text_pattern_ops)", True),
+    "another collation": ("text", "text", 'CREATE INDEX i ON public.u (a COLLATE "POSIX")', False),
+    "hash of another collation": ("text", "text", 'CREATE INDEX i ON public.u USING hash (a COLLATE "POSIX")', False),
+}
+
+
+@pytest.mark.parametrize("case", COMPARED)
+async def test_an_index_serves_where_it_compares_as_the_key_does(case: str, any_database: str) -> None:
+    """The key's operator is in the index's family, in the column's collation; the planner, asked as the server asks, agrees."""
+    key_type, type_, sql, expected = COMPARED[case]
+    connection = await connect(any_database, application_name="test", read_only=False)
+    try:
+        await connection.execute(
+            f"CREATE TABLE public.r (id {key_type} PRIMARY KEY); CREATE TABLE public.u (a {type_} REFERENCES public.r);"
+            f"INSERT INTO public.r SELECT n FROM generate_series(1, 2000) AS n; INSERT INTO public.u SELECT id FROM public.r;{sql}; ANALYZE"
+        )
+        catalog = await read_catalog(connection)
+        (key,) = catalog.foreign_keys
+        (operator,) = key.operators
+        await connection.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+        left, right = (f'pg_catalog."{name}"' for _, name in (operator.left, operator.right))
+        condition = f"$1 OPERATOR(pg_catalog.{operator.name}) x.a{'' if expected else '::' + right}"
+        await connection.execute(f"PREPARE lookup ({left}) AS SELECT 1 FROM ONLY public.u AS x WHERE {condition} FOR KEY SHARE OF x")
+        plan = json.dumps(await connection.fetch("EXPLAIN EXECUTE lookup (NULL)"), default=str)
+    finally:
+        await connection.close()
+
+    comparison = Comparison(operators=key.operators, types=catalog.types)
+    assert (serving_index(catalog.tables[TableName("public", "u")], ("a",), comparison) is not None) == expected
+    # An index whose order alone is used finds nothing: it is read from end to end.
+    assert ("Index Cond" in plan) == expected
 
 
 async def test_an_invalid_index_does_not_serve(database: str) -> None:

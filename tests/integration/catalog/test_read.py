@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
+from holdfastd.catalog import read
 from holdfastd.catalog.model import Catalog, OnDelete, Table, TableKind
 from holdfastd.catalog.read import QUERIES, read_catalog
 from holdfastd.errors import Reason, Refused
@@ -220,6 +221,28 @@ async def test_what_is_left_out_and_what_hangs_on_a_table(any_database: str) -> 
     assert not table_of(catalog, "plain").has_rules
     assert busy.row_estimate == -1
     assert catalog.relation_names["public"] >= {"v", "s", "plain", "busy"}
+
+
+async def test_tables_are_read_some_at_a_time(any_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys between tables of different pages are there, tables stay in order, and progress is told."""
+    monkeypatch.setattr(read, "_PAGE", 2)
+    told: list[tuple[int, int]] = []
+
+    async def on_progress(done: int, total: int) -> None:
+        told.append((done, total))
+
+    connection = await connect(any_database, application_name="test", read_only=False)
+    try:
+        for number, name in enumerate("edcba"):
+            points_at = f" REFERENCES public.{'edcba'[number - 1]}" if number else ""
+            await connection.execute(f"CREATE TABLE public.{name} (id integer PRIMARY KEY, other integer{points_at})")
+        catalog = await read_catalog(connection, on_progress=on_progress)
+    finally:
+        await connection.close()
+
+    assert told == [(2, 5), (4, 5), (5, 5)]
+    assert [name.name for name in catalog.tables] == list("abcde")
+    assert [str(key.referenced) for key in catalog.foreign_keys] == [f"public.{name}(id)" for name in "bcde"]
 
 
 async def test_names_come_as_they_are(any_database: str) -> None:

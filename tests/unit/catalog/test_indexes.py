@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfastd.catalog.indexes import serving_index
+from holdfastd.catalog.indexes import prefix_index, serving_index
 from holdfastd.catalog.model import Index, Table
 from support.builders import a_table, an_index
 
@@ -51,3 +51,19 @@ def test_a_hash_index_serves_its_one_column_only() -> None:
 
     assert serving_index(table, ("a",)) is not None
     assert serving_index(table, ("a", "c")) is None
+
+
+def test_the_index_that_finds_by_the_most_columns_is_the_prefix() -> None:
+    """Of three columns two are better than one; where one index serves by all, there is no prefix to speak of."""
+    one, two, all_three = an_index("a", name="one"), an_index("c", "a", "x", name="two"), an_index("c", "b", "a", name="all")
+
+    prefix = prefix_index(table_with(one, two), ("a", "b", "c"))
+    assert prefix is not None
+    assert prefix.name == "two"
+    assert prefix_index(table_with(one, all_three), ("a", "b", "c")) is None
+    assert prefix_index(table_with(one), ("b",)) is None
+
+
+def test_a_column_twice_in_an_index_is_one() -> None:
+    """PostgreSQL allows it; it finds what one does."""
+    assert serving_index(table_with(an_index("a", "a", "b")), ("b", "a")) is not None

@@ -8,6 +8,14 @@ SELECT index_.indrelid AS table_oid,
        index_.indkey::pg_catalog.int2[] AS columns,
        index_.indnkeyatts AS key_count,
        index_.indclass::pg_catalog.oid[] AS operator_classes,
+       ARRAY(
+           SELECT coalesce(attribute.attcollation = part.collation_oid, true)
+           FROM ROWS FROM (pg_catalog.unnest(index_.indcollation::pg_catalog.oid[]), pg_catalog.unnest(index_.indkey::pg_catalog.int2[]))
+               WITH ORDINALITY AS part (collation_oid, number, place)
+           LEFT JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = index_.indrelid AND attribute.attnum = part.number
+           WHERE part.place <= index_.indnkeyatts
+           ORDER BY part.place
+       ) AS own_collations,
        index_.indisunique AS is_unique,
        index_.indisprimary AS is_primary,
        index_.indisvalid AND index_.indisready AND index_.indislive AS is_usable,
@@ -36,23 +44,27 @@ WHERE constraint_.conrelid = ANY ($1::pg_catalog.oid[])
 ORDER BY constraint_.conrelid, constraint_.conname;
 
 -- name: list_foreign_keys
--- Foreign keys between the given tables; the copies that partitions inherit are left out.
+-- Foreign keys of the given tables that point at given tables, and the given keys of partitions; what partitions inherit is left out.
 -- conenforced came with 18 and confdelsetcols with 15: read by name from the JSON form, so that one query serves all versions.
 SELECT fk.conrelid AS table_oid,
        fk.confrelid AS referenced_oid,
        fk.oid AS oid,
        fk.conname AS name,
-       fk.conkey AS referencing_columns,
-       fk.confkey AS referenced_columns,
+       named.referencing_columns AS referencing_columns,
+       named.referenced_columns AS referenced_columns,
        fk.confdeltype::pg_catalog.text AS on_delete,
        fk.confupdtype::pg_catalog.text AS on_update,
        fk.confmatchtype::pg_catalog.text AS match,
        fk.convalidated AS validated,
-       coalesce((pg_catalog.to_jsonb(fk) ->> 'conenforced')::pg_catalog.bool, true) AS enforced,
+       coalesce((json.fields ->> 'conenforced')::pg_catalog.bool, true) AS enforced,
        fk.condeferrable AS deferrable,
        fk.conpfeqop AS operators,
        ARRAY(
-           SELECT pg_catalog.jsonb_array_elements_text(nullif(pg_catalog.to_jsonb(fk) -> 'confdelsetcols', 'null'))::pg_catalog.int2
+           SELECT attribute.attname::pg_catalog.text
+           FROM pg_catalog.jsonb_array_elements_text(nullif(json.fields -> 'confdelsetcols', 'null')) WITH ORDINALITY AS chosen (number, place)
+           JOIN pg_catalog.pg_attribute AS attribute
+               ON attribute.attrelid = fk.conrelid AND attribute.attnum = chosen.number::pg_catalog.int2
+           ORDER BY chosen.place
        ) AS set_null_columns,
        NOT EXISTS (
            SELECT FROM pg_catalog.pg_trigger AS trigger_
@@ -60,8 +72,65 @@ SELECT fk.conrelid AS table_oid,
              AND trigger_.tgenabled NOT IN ('O', 'A')
        ) AS triggers_enabled
 FROM pg_catalog.pg_constraint AS fk
+CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(fk) AS fields) AS json
+CROSS JOIN LATERAL (
+    SELECT pg_catalog.array_agg(referencing.attname::pg_catalog.text ORDER BY pair.place) AS referencing_columns,
+           pg_catalog.array_agg(referenced.attname::pg_catalog.text ORDER BY pair.place) AS referenced_columns
+    FROM ROWS FROM (pg_catalog.unnest(fk.conkey), pg_catalog.unnest(fk.confkey)) WITH ORDINALITY
+        AS pair (referencing_number, referenced_number, place)
+    JOIN pg_catalog.pg_attribute AS referencing
+        ON referencing.attrelid = fk.conrelid AND referencing.attnum = pair.referencing_number
+    JOIN pg_catalog.pg_attribute AS referenced
+        ON referenced.attrelid = fk.confrelid AND referenced.attnum = pair.referenced_number
+) AS named
 WHERE fk.contype = 'f'
-  AND fk.conparentid = 0
-  AND fk.conrelid = ANY ($1::pg_catalog.oid[])
+  AND (fk.conparentid = 0 AND fk.conrelid = ANY ($1::pg_catalog.oid[]) OR fk.oid = ANY ($2::pg_catalog.oid[]))
   AND fk.confrelid = ANY ($1::pg_catalog.oid[])
 ORDER BY fk.conrelid, fk.conname;
+
+-- name: list_partitions
+-- Leaf partitions of those given tables of which one has a foreign key that does not come from the root, with the OIDs of such keys.
+-- A key that points at a partitioned table is there once more per partition of that: those rows have a parent on the same table.
+WITH RECURSIVE inherited (oid) AS (
+    SELECT fk.oid
+    FROM pg_catalog.pg_constraint AS fk
+    JOIN pg_catalog.pg_class AS root ON root.oid = fk.conrelid AND root.relkind = 'p'
+    WHERE fk.contype = 'f'
+      AND fk.conrelid = ANY ($1::pg_catalog.oid[])
+    UNION
+    SELECT fk.oid
+    FROM inherited
+    JOIN pg_catalog.pg_constraint AS fk ON fk.conparentid = inherited.oid
+),
+leaf AS (
+    SELECT root.oid AS root_oid,
+           node.relid::pg_catalog.oid AS oid
+    FROM pg_catalog.pg_class AS root
+    CROSS JOIN LATERAL pg_catalog.pg_partition_tree(root.oid) AS node
+    WHERE root.relkind = 'p'
+      AND root.oid = ANY ($1::pg_catalog.oid[])
+      AND node.isleaf
+      AND node.relid <> root.oid
+),
+own AS (
+    SELECT leaf.root_oid AS root_oid,
+           leaf.oid AS leaf_oid,
+           pg_catalog.array_agg(fk.oid) AS key_oids
+    FROM leaf
+    JOIN pg_catalog.pg_constraint AS fk ON fk.conrelid = leaf.oid AND fk.contype = 'f'
+    LEFT JOIN pg_catalog.pg_constraint AS parent ON parent.oid = fk.conparentid
+    WHERE parent.conrelid IS DISTINCT FROM fk.conrelid
+      AND NOT EXISTS (SELECT FROM inherited WHERE inherited.oid = fk.oid)
+    GROUP BY leaf.root_oid, leaf.oid
+)
+SELECT leaf.root_oid AS table_oid,
+       leaf.oid AS oid,
+       namespace.nspname AS schema,
+       relation.relname AS name,
+       coalesce(own.key_oids, '{}') AS key_oids
+FROM leaf
+JOIN pg_catalog.pg_class AS relation ON relation.oid = leaf.oid
+JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+LEFT JOIN own ON own.leaf_oid = leaf.oid
+WHERE leaf.root_oid IN (SELECT own.root_oid FROM own)
+ORDER BY leaf.root_oid, namespace.nspname, relation.relname;

@@ -31,7 +31,8 @@ SELECT relation.oid AS oid,
            SELECT FROM pg_catalog.pg_inherits AS inheritance WHERE relation.oid IN (inheritance.inhrelid, inheritance.inhparent)
        ) AS inherits,
        EXISTS (SELECT FROM pg_catalog.pg_rewrite AS rule WHERE rule.ev_class = relation.oid AND rule.rulename <> '_RETURN') AS has_rules,
-       pg_catalog.pg_get_userbyid(relation.relowner) AS owner
+       pg_catalog.pg_get_userbyid(relation.relowner) AS owner,
+       relation.relispartition OR EXISTS (SELECT FROM member WHERE member.oid = relation.oid) AS only_referenced
 FROM pg_catalog.pg_class AS relation
 JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
 LEFT JOIN pg_catalog.pg_class AS toast ON toast.oid = relation.reltoastrelid

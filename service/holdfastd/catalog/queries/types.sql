@@ -1,9 +1,16 @@
 -- name: list_types
--- The given types with what they are made of: domains are followed down to a type that is none, and are NOT NULL when one on the way is.
+-- Types of the given tables' columns with what they are made of: domains are followed down to a type that is none, and are NOT NULL
+-- when one on the way is.
 WITH RECURSIVE resolved (declared, current, not_null) AS (
     SELECT declared.oid, declared.oid, declared.typnotnull
     FROM pg_catalog.pg_type AS declared
-    WHERE declared.oid = ANY ($1::pg_catalog.oid[])
+    WHERE declared.oid IN (
+        SELECT attribute.atttypid
+        FROM pg_catalog.pg_attribute AS attribute
+        WHERE attribute.attrelid = ANY ($1::pg_catalog.oid[])
+          AND attribute.attnum > 0
+          AND NOT attribute.attisdropped
+    )
     UNION ALL
     SELECT resolved.declared, base.oid, resolved.not_null OR base.typnotnull
     FROM resolved
@@ -28,15 +35,14 @@ SELECT class.oid AS oid,
 FROM pg_catalog.pg_opclass AS class;
 
 -- name: list_equality_members
--- Equality operators of all btree families (strategy 3): those that unique indexes, and so foreign keys, compare by.
+-- Equality operators of all btree and hash families (strategies 3 and 1): those that keys and their indexes compare by.
 SELECT member.amopfamily AS family,
        member.amoplefttype AS left_type,
        member.amoprighttype AS right_type,
        member.amopopr AS operator
 FROM pg_catalog.pg_amop AS member
 JOIN pg_catalog.pg_am AS method ON method.oid = member.amopmethod
-WHERE method.amname = 'btree'
-  AND member.amopstrategy = 3
+WHERE (method.amname, member.amopstrategy) IN (('btree', 3), ('hash', 1))
   AND member.amoppurpose = 's';
 
 -- name: list_operators
