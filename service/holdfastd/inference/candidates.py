@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from holdfastd.catalog.model import Catalog
 from holdfastd.inference.composites import find_composites
-from holdfastd.inference.confidence import Judged, judge, read_weights
-from holdfastd.inference.consensus import with_convention, with_siblings
+from holdfastd.inference.confidence import Judged, Weights, judge, read_weights
+from holdfastd.inference.consensus import with_siblings
+from holdfastd.inference.convention import with_convention
 from holdfastd.inference.gather import declared, gather
 from holdfastd.inference.implied import lower_implied
 from holdfastd.inference.model import Alternative, Candidate, Hypothesis, Target
@@ -21,6 +22,8 @@ from holdfastd.inference.wording import evidence_for
 KEPT_FROM = 0.3
 #: Hypotheses below this probability are not worth a look at rows.
 THOUGHT_FROM = 0.02
+#: Targets worth a look at rows, per hypothesis.
+_TARGETS = 5
 #: Alternatives told per candidate, and the confidence from which.
 _ALTERNATIVES = 3
 _TOLD_FROM = 0.02
@@ -33,10 +36,16 @@ def infer_candidates(catalog: Catalog) -> tuple[Candidate, ...]:
     return conclude(catalog, form_hypotheses(catalog))
 
 
-def form_hypotheses(catalog: Catalog) -> tuple[Hypothesis, ...]:
-    """Return what names, types, keys and nullability let us think of every column, and of columns together."""
+def form_hypotheses(catalog: Catalog, weights: tuple[Weights, Weights] | None = None) -> tuple[Hypothesis, ...]:
+    """Return what names, types, keys and nullability let us think of every column, and of columns together.
+
+    Weights other than those shipped are for whoever fits them.
+    """
     naming = learn(catalog)
-    return (*_of_one_column(catalog, naming), *(_certain_target(each) for each in find_composites(catalog, naming)))
+    return (
+        *_of_one_column(catalog, naming, weights or read_weights()),
+        *(_certain_target(each) for each in find_composites(catalog, naming)),
+    )
 
 
 def conclude(catalog: Catalog, hypotheses: Sequence[Hypothesis]) -> tuple[Candidate, ...]:
@@ -66,9 +75,9 @@ def _certain_target(candidate: Candidate) -> Hypothesis:
     return Hypothesis(referencing=candidate.referencing, reference_probability=candidate.confidence, targets=(target,))
 
 
-def _of_one_column(catalog: Catalog, naming: Naming) -> tuple[Hypothesis, ...]:
+def _of_one_column(catalog: Catalog, naming: Naming, weights: tuple[Weights, Weights]) -> tuple[Hypothesis, ...]:
     """Judge every column twice: alone, then knowing what columns of the same name are believed to be."""
-    first_pass, second_pass = read_weights()
+    first_pass, second_pass = weights
     cases = with_convention(gather(catalog, naming, find_people(naming)))
     believed = with_siblings([judge(case, first_pass) for case in cases], catalog.types, tuple(declared(naming)))
     judged = (judge(case, second_pass) for case in believed)
@@ -79,7 +88,7 @@ def _hypothesis(judged: Judged) -> Hypothesis:
     reference = judged.reference if judged.confidence >= _floor(judged) else _floor(judged) / judged.target
     targets = tuple(
         Target(referenced=option.referenced, probability=share, evidence=evidence_for(judged.case, option))
-        for share, option in judged.ranked
+        for share, option in judged.ranked(_TARGETS)
         if option is judged.option or share * reference >= THOUGHT_FROM
     )
     return Hypothesis(referencing=judged.case.referencing, reference_probability=min(reference, 1.0), targets=targets)

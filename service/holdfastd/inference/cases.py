@@ -4,11 +4,12 @@ A `Case` is one column with what is known about it; an `Option` is one key it ma
 observations, which `confidence` weighs and `wording` puts into words.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from holdfastd.catalog.model import Column
+from holdfastd.inference.entities import Entity, Key, Words
 from holdfastd.inference.names import Stem
-from holdfastd.inference.naming import Entity, Key, Words
 from holdfastd.inference.types import Fit
 from holdfastd.names import ColumnSet
 
@@ -27,11 +28,11 @@ class Option:
     @property
     def referenced(self) -> ColumnSet:
         """The key as columns of its table."""
-        return ColumnSet(self.entity.table.name, (self.key.column.name,))
+        return self.key.referenced
 
-    def having(self, *traits: str) -> "Option":
-        """Return the option with more traits."""
-        return replace(self, traits=self.traits | set(traits))
+    def with_traits(self, traits: Traits) -> "Option":
+        """Return the option with other traits."""
+        return Option(entity=self.entity, key=self.key, fit=self.fit, traits=traits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +50,7 @@ class Case:
     def referencing(self) -> ColumnSet:
         """The column as a set of one."""
         return ColumnSet(self.entity.table.name, (self.column.name,))
+
+    def having(self, traits: Traits, options: Sequence[Option]) -> "Case":
+        """Return the case with other traits and options."""
+        return Case(entity=self.entity, column=self.column, words=self.words, stem=self.stem, traits=traits, options=tuple(options))

@@ -5,19 +5,21 @@ other), so one member must name the referenced table, or the table must be the r
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from holdfastd.catalog.model import Catalog, Index
 from holdfastd.catalog.operators import is_referenceable, resolve_operators
+from holdfastd.inference.entities import Entity, Words, squash
 from holdfastd.inference.model import Candidate, Evidence
 from holdfastd.inference.names import STRONG_SUFFIXES, Stem, stem_of
-from holdfastd.inference.naming import Entity, Naming, Words, squash
+from holdfastd.inference.naming import Naming
 from holdfastd.inference.vocabulary import ASIDE_WORDS, PLACE_WORDS, SELF_WORDS
 from holdfastd.names import ColumnSet, TableName, readable
 
 _LONGEST = 5  # members of a key; longer ones are natural keys nobody references
 _PAIR = 2
+_CROWD = 60  # tables with a column of one name beyond which only those near the key are looked at
 _SHARED_FROM = 3  # equally named members that are no accident any more
 _CONFIDENCE = {"named": 0.9, "own": 0.85, "self": 0.85, "root": 0.8, "prefixed": 0.75}
 #: The key only widens a primary key of one column, which others reference alone, as a rule.
@@ -35,6 +37,9 @@ class _Key:
     full: tuple[Words, ...]
 
 
+_Holders = dict[Words, dict[TableName, Entity]]
+
+
 def find_composites(catalog: Catalog, naming: Naming) -> tuple[Candidate, ...]:
     """Return the composite relationships that are not declared, the likeliest one per referencing columns."""
     keys = [key for entity in naming.entities.values() for key in _composite_keys(entity)]
@@ -42,7 +47,7 @@ def find_composites(catalog: Catalog, naming: Naming) -> tuple[Candidate, ...]:
     holders = _holders(naming)
     found: dict[frozenset[tuple[TableName, str]], tuple[tuple[float, int, int], Candidate]] = {}
     for key in keys:
-        for other in _holding(naming, key, holders):
+        for other in _holding(key, holders):
             candidate = _candidate(catalog, naming, other, key, roots)
             if candidate is None:
                 continue
@@ -89,23 +94,32 @@ def _roots(keys: Sequence[_Key]) -> frozenset[TableName]:
     return frozenset(found)
 
 
-def _holders(naming: Naming) -> Mapping[Words, frozenset[TableName]]:
+def _holders(naming: Naming) -> _Holders:
     """Words of a column -> tables with such a column: what keeps the search small."""
-    found: dict[Words, set[TableName]] = defaultdict(set)
+    found: _Holders = defaultdict(dict)
     for entity in naming.entities.values():
         for parts in entity.column_names:
-            found[parts].add(entity.table.name)
-    return {parts: frozenset(tables) for parts, tables in found.items()}
+            found[parts][entity.name] = entity
+    return dict(found)
 
 
-def _holding(naming: Naming, key: _Key, holders: Mapping[Words, frozenset[TableName]]) -> Iterator[Entity]:
-    """Tables with a column for every member but the bare `id`; the key's own table is looked at for references to itself."""
-    none: frozenset[TableName] = frozenset()
-    needed = [
-        holders.get(words, none) | holders.get(full, none) for words, full in zip(key.words, key.full, strict=True) if words != ("id",)
-    ]
-    names = frozenset.intersection(*needed) if needed else none
-    yield from (naming.entities[name] for name in sorted(names | {key.entity.table.name}))
+def _holding(key: _Key, holders: _Holders) -> Iterator[Entity]:
+    """Tables with a column for every member but the bare `id`; the key's own table is looked at for references to itself.
+
+    Where very many tables hold even the rarest member, only those of the key's schema that share a word with its table are looked at.
+    """
+    needed = [(words, full) for words, full in zip(key.words, key.full, strict=True) if words != ("id",)]
+    listed = [(*holders.get(words, {}).values(), *(holders.get(full, {}).values() if full != words else ())) for words, full in needed]
+    rarest = min(listed, key=len, default=())
+    if len(rarest) > _CROWD:
+        own = set(key.entity.words)
+        rarest = tuple(each for each in rarest if each.name.schema == key.entity.name.schema and not own.isdisjoint(each.words))
+    names = {
+        each.name: each
+        for each in (key.entity, *rarest)
+        if each is key.entity or all(words in each.by_words or full in each.by_words for words, full in needed)
+    }
+    yield from (names[name] for name in sorted(names))
 
 
 def _candidate(catalog: Catalog, naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName]) -> Candidate | None:
@@ -159,7 +173,7 @@ def _mapped(naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName
     columns: list[str] = []
     named = False
     for words, whole in zip(key.words, key.full, strict=True):
-        found = _column_for(naming, other, key.entity, words, whole)
+        found = _column_for(other, key.entity, words, whole)
         if found is None or found[0] in columns:
             return "", ()
         columns.append(found[0])
@@ -167,28 +181,27 @@ def _mapped(naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName
     return _rule(naming, other, key, roots, named=named), tuple(columns)
 
 
-def _column_for(naming: Naming, other: Entity, entity: Entity, words: Words, whole: Words) -> tuple[str, str] | None:
+def _column_for(other: Entity, entity: Entity, words: Words, whole: Words) -> tuple[str, str] | None:
     """Return the column that stands for one member, and how: `full` name, `same` name, or `named` after the table."""
-    listed = list(zip(other.table.columns, other.column_names, strict=True))
-    whole_name = [column.name for column, parts in listed if parts in {(*entity.words, *words), (*entity.own, *words)}]
+    listed = other.by_words
+    whole_name = listed.get((*entity.words, *words)) or listed.get((*entity.own, *words))
     if whole_name:
-        return whole_name[0], "named"
+        return whole_name.name, "named"
     if words == ("id",):
-        own = [column.name for column, parts in listed if whole != words and parts == whole]
-        if own:
-            return own[0], "full"
-        after = [column.name for column, parts in listed if parts[-1] == "id" and _names(naming, parts[:-1], entity)]
-        return (after[0], "named") if after else None
-    same = next((column.name for wanted in (whole, words) for column, parts in listed if parts == wanted), None)
-    return (same, "same") if same else None
+        if whole != words and whole in listed:
+            return listed[whole].name, "full"
+        after = [column.name for parts, column in listed.items() if parts[-1] == "id" and _names(parts[:-1], entity)]
+        return (after[-1], "named") if after else None
+    same = listed.get(whole) or listed.get(words)
+    return (same.name, "same") if same else None
 
 
-def _names(naming: Naming, stem: Words, entity: Entity) -> bool:
+def _names(stem: Words, entity: Entity) -> bool:
     """Tell whether a stem names a table: its name, the end of it, or its initials."""
     if not stem:
         return False
-    readings = naming.readings.get(squash(stem), ())
-    return any(reading.entity is entity and not reading.after for reading in readings) or entity in naming.initials.get(squash(stem), ())
+    letters = squash(stem)
+    return squash(entity.words).endswith(letters) or letters in {"".join(word[0] for word in name) for name in (entity.words, entity.own)}
 
 
 def _rule(naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName], *, named: bool) -> str:
@@ -213,12 +226,8 @@ def _is_own(naming: Naming, entity: Entity, stem: Stem) -> bool:
     """Tell whether a member is named after its own table, and after no other: `run_id` in `dag_run`."""
     if stem.suffix not in STRONG_SUFFIXES or not stem.words or entity.own[-len(stem.words) :] != stem.words:
         return False
-    plain = [
-        reading.entity
-        for reading in naming.readings.get(squash(stem.words), ())
-        if not reading.after and len(reading.before) <= reading.entity.module
-    ]
-    return all(each is entity for each in plain)
+    readings = naming.readings.near(squash(stem.words), entity)
+    return all(reading.entity is entity for reading in readings if reading.is_plain)
 
 
 def _within(part: Words, whole: Words) -> bool:

@@ -7,17 +7,21 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import takewhile
 
-from holdfastd.inference.cases import Case, Option
+from holdfastd.inference.cases import Case, Option, Traits
 
 Coefficients = Mapping[str, float]
 
 _SHARES = ((0.97, "share_97"), (0.9, "share_90"), (0.7, "share_70"), (0.5, "share_50"), (0.25, "share_25"))
 
 _NAMED = frozenset({"exact", "module", "context_whole"})
+_PEOPLE = frozenset({"people_sure", "people_0", "people_1"})
+_FAMOUS = frozenset({"fame_none", "fame_one", "fame_some", "fame_many"})
+_SHARED = frozenset({"exact", "module", "near", "tail_1"})
+_SHARING = frozenset({"shares_most", "shares_much", "shares_less"})
 _MANNERS = (
     ("named", _NAMED),
     ("qualified", frozenset({"qualified"})),
@@ -83,16 +87,40 @@ _WEIGHED = frozenset(
         "tail_2",
         "extends_1",
         "extends_2",
+        "fame_none",
+        "fame_one",
+        "fame_some",
+        "fame_many",
+        "index_names_table",
+        "comment",
     }
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """Coefficients of one pass."""
+    """Coefficients of one pass, and what they come to for sets of traits already seen: the same few thousand occur again and again."""
 
     target: Coefficients
     reference: Coefficients
+    _powers: dict[tuple[Traits, bool], float] = field(default_factory=dict)
+    _chances: dict[tuple[Traits, Traits, str], float] = field(default_factory=dict)
+
+    def power(self, case: Case, option: Option) -> float:
+        """Return how an option weighs against the others of its case."""
+        place = option.traits, _has_no_key_suffix(case)
+        power = self._powers.get(place)
+        if power is None:
+            power = self._powers[place] = math.exp(min(_sum(self.target, target_traits(case, option)), 50.0))
+        return power
+
+    def chance(self, case: Case, option: Option, share: float) -> float:
+        """Return the probability that a case is a reference, given its likeliest option."""
+        place = case.traits, option.traits, _share_trait(share)
+        chance = self._chances.get(place)
+        if chance is None:
+            chance = self._chances[place] = _logistic(_sum(self.reference, reference_traits(case, option, share)))
+        return chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +134,20 @@ class Judged:
     target: float
     #: Probability that the column is a reference.
     reference: float
-    #: All options with their probabilities, given that the column is a reference, the likeliest first.
-    ranked: tuple[tuple[float, Option], ...] = ()
+    #: Of each option of the case, the probability given that the column is a reference.
+    shares: tuple[float, ...] = ()
 
     @property
     def confidence(self) -> float:
         """Probability that the column is a reference to this key."""
         return self.target * self.reference
+
+    def ranked(self, most: int) -> list[tuple[float, Option]]:
+        """Return the likeliest options with their probabilities, the likeliest first."""
+        pairs = sorted(zip(self.shares, self.case.options, strict=True), key=_share, reverse=True)
+        if pairs and pairs[0][1] is not self.option:
+            pairs.sort(key=lambda each: each[1] is not self.option)
+        return pairs[:most]
 
 
 def read_weights() -> tuple[Weights, Weights]:
@@ -126,13 +161,11 @@ def judge(case: Case, weights: Weights) -> Judged:
     """Choose the likeliest option of a case and say how likely it is."""
     if not case.options:
         return Judged(case=case, option=None, target=0.0, reference=0.0)
-    shares = target_shares(case, weights.target)
+    shares = target_shares(case, weights)
     share = max(shares)
     equals = [option for each, option in zip(shares, case.options, strict=True) if each == share]
-    option = max(equals, key=lambda option: (_spelled_alike(case, option), option.referenced))
-    chance = _logistic(_sum(weights.reference, reference_traits(case, option, share)))
-    ranked = sorted(zip(shares, case.options, strict=True), key=lambda each: (each[1] is not option, -each[0], each[1].referenced))
-    return Judged(case=case, option=option, target=share, reference=chance, ranked=tuple(ranked))
+    option = equals[0] if len(equals) == 1 else max(equals, key=lambda option: (_spelled_alike(case, option), option.referenced))
+    return Judged(case=case, option=option, target=share, reference=weights.chance(case, option, share), shares=shares)
 
 
 def _spelled_alike(case: Case, option: Option) -> int:
@@ -141,19 +174,33 @@ def _spelled_alike(case: Case, option: Option) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def target_shares(case: Case, coefficients: Coefficients) -> list[float]:
+def target_shares(case: Case, weights: Weights) -> tuple[float, ...]:
     """Return the probability of each option, given that the column is a reference; what is missing to 1 is "none of these"."""
-    powers = [math.exp(min(_sum(coefficients, target_traits(case, option)), 50.0)) for option in case.options]
+    powers = [weights.power(case, option) for option in case.options]
     total = 1.0 + sum(powers)
-    return [power / total for power in powers]
+    return tuple(power / total for power in powers)
 
 
 def target_traits(case: Case, option: Option) -> Iterable[str]:
     """Return what counts for an option."""
     found = {"option", *option.traits}
-    if "suffix_weak" in case.traits or "suffix_none" in case.traits:
+    found.update(f"{place}&{fame}" for place in option.traits & _PEOPLE for fame in option.traits & _FAMOUS)
+    found.update(f"{rule}&{share}" for rule in option.traits & _SHARED for share in option.traits & _SHARING)
+    if _has_no_key_suffix(case):
         found.update(f"no_key_suffix&{trait}" for trait in option.traits if trait.startswith("fit_"))
     return found
+
+
+def _share(pair: tuple[float, Option]) -> float:
+    return pair[0]
+
+
+def _has_no_key_suffix(case: Case) -> bool:
+    return "suffix_weak" in case.traits or "suffix_none" in case.traits
+
+
+def _share_trait(share: float) -> str:
+    return next((name for limit, name in _SHARES if share >= limit), "share_0")
 
 
 def reference_traits(case: Case, option: Option, share: float) -> Iterable[str]:
@@ -165,9 +212,10 @@ def reference_traits(case: Case, option: Option, share: float) -> Iterable[str]:
     if manner in {"self", "kinship"}:
         found.discard("to_same_table")
     found.update(f"{manner}@{trait.partition('@')[2]}" for trait in case.traits if "@" in trait)
+    found.update(f"{manner}&{trait}" for trait in case.traits if trait.startswith(("style_", "named_", "type_")))
     found |= {f"{suffix}&{kind}", f"{suffix}&{manner}", f"{kind}&{manner}", f"{suffix}&{kind}&{manner}", manner}
     found.update(f"{kind}&to_{trait}" for trait in option.traits if trait.startswith("fit_"))
-    found.add(next((name for limit, name in _SHARES if share >= limit), "share_0"))
+    found.add(_share_trait(share))
     return found
 
 

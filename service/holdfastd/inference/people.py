@@ -6,14 +6,16 @@ a table of editors with an e-mail address and a password holds people as well.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from holdfastd.inference.entities import Entity, squash
 from holdfastd.inference.names import stem_of
-from holdfastd.inference.naming import Entity, Naming, squash
+from holdfastd.inference.naming import Naming
 from holdfastd.inference.vocabulary import PERSON_SIGNS, PERSON_WORDS
 from holdfastd.names import TableName
 
 _MOST = 4  # tables looked at for a column that names somebody
+_COMPARED = 24  # likeliest tables that are asked which of them refers to which
 _FEWEST_SIGNS = 2
 _ACCOUNT_SIGNS = {"email", "password"}
 _FAME = 12  # columns named after a table beyond which more say nothing new
@@ -24,25 +26,38 @@ class People:
     """Tables of people, the likeliest users table first."""
 
     entities: tuple[Entity, ...]
+    naming: Naming
+    _near: dict[str, tuple[tuple[Entity, str], ...]] = field(default_factory=dict)
 
-    def rank(self, entity: Entity) -> str:
-        """Return the place of a table as a trait; the first one is `sure` when people can be written to or log in there."""
-        place = self.entities.index(entity)
-        return "people_sure" if place == 0 and _signs(entity) & _ACCOUNT_SIGNS else f"people_{place}"
+    def near(self, entity: Entity) -> tuple[tuple[Entity, str], ...]:
+        """Return the tables of people for a referencing table: those of its own schema where the same table exists in several.
+
+        Each comes with its place as a trait; the first one is `sure` when people can be written to or log in there.
+        """
+        schema = entity.name.schema
+        found = self._near.get(schema)
+        if found is None:
+            own = [self.naming.entities.get(TableName(schema, each.name.name), each) for each in self.entities]
+            found = self._near[schema] = tuple((each, _rank(place, each)) for place, each in enumerate(own))
+        return found
+
+
+def _rank(place: int, entity: Entity) -> str:
+    return "people_sure" if place == 0 and _signs(entity) & _ACCOUNT_SIGNS else f"people_{place}"
 
 
 def find_people(naming: Naming) -> People:
-    """Return the tables that may hold people, at most four, the likeliest first."""
-    usable = [entity for entity in naming.entities.values() if any(key.entry is not None for key in entity.keys)]
+    """Return the tables that may hold people, at most four of different names, the likeliest first."""
     named = _named_after(naming)
-    scores = {
-        entity.table.name: len(_signs(entity)) + _plainness(entity) + 2 * min(named[entity.table.name], _FAME) / _FAME
-        for entity in usable
-        if len(_signs(entity)) >= _FEWEST_SIGNS or _plainness(entity)
-    }
-    roots = _with_roots(naming, scores)
-    ranked = sorted(roots, key=lambda name: (-roots[name], str(name)))[:_MOST]
-    return People(entities=tuple(naming.entities[name] for name in ranked))
+    scores = {}
+    for entity in naming.entities.values():
+        signs, plainness = len(_signs(entity)), _plainness(entity)
+        if (signs >= _FEWEST_SIGNS or plainness) and entity.is_referenceable:
+            scores[entity.name] = signs + plainness + 2 * min(named[entity.name], _FAME) / _FAME
+    roots = _with_roots(naming, dict(sorted(scores.items(), key=lambda each: (-each[1], str(each[0])))[:_COMPARED]))
+    ranked = sorted(roots, key=lambda name: (-roots[name], str(name)))
+    distinct = list({name.name: name for name in reversed(ranked)}.values())[::-1]
+    return People(entities=tuple(naming.entities[name] for name in distinct[:_MOST]), naming=naming)
 
 
 def _with_roots(naming: Naming, scores: Mapping[TableName, float]) -> dict[TableName, float]:
@@ -64,7 +79,7 @@ def _refers(entity: Entity, other: Entity) -> bool:
 def _signs(entity: Entity) -> set[str]:
     """Columns that only people have."""
     squashed = {squash(stem_of(naming_words).words) for naming_words in entity.column_names}
-    return {sign for sign, spellings in PERSON_SIGNS.items() if squashed & spellings}
+    return {sign for sign, spellings in PERSON_SIGNS.items() if not squashed.isdisjoint(spellings)}
 
 
 def _plainness(entity: Entity) -> float:
@@ -77,11 +92,14 @@ def _plainness(entity: Entity) -> float:
 
 def _named_after(naming: Naming) -> Counter[TableName]:
     """How many columns elsewhere are called exactly after a table, its module's prefix aside."""
+    used = Counter(stem_of(parts).words for entity in naming.entities.values() for parts in entity.column_names if stem_of(parts).suffix)
     counts: Counter[TableName] = Counter()
-    for entity in naming.entities.values():
-        for parts in entity.column_names:
-            stem = stem_of(parts)
-            for reading in naming.readings.get(squash(stem.words), ()) if stem.suffix else ():
-                if not reading.after and len(reading.before) <= reading.entity.module and reading.entity is not entity:
-                    counts[reading.entity.table.name] += 1
+    for stem, times in used.items():
+        for reading in naming.readings.all(squash(stem)):
+            if reading.is_plain:
+                counts[reading.entity.name] += times - _own_columns(reading.entity, stem)
     return counts
+
+
+def _own_columns(entity: Entity, stem: tuple[str, ...]) -> int:
+    return sum(each.suffix != "" and each.words == stem for each in map(stem_of, entity.column_names))

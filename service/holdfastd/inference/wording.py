@@ -9,6 +9,7 @@ from holdfastd.names import readable
 #: Rule (the trait's name) -> sentence about {column}, {table} and {key}. The first of each group that fits is told.
 _SENTENCES = (
     {
+        "comment": "the comment on {column} speaks of {table}",
         "exact": "{column} is named after {table}",
         "module": "{column} is named after {table}, its module's prefix aside",
         "context_whole": "{column} and the referencing table's name together name {table}",
@@ -40,6 +41,7 @@ _SENTENCES = (
         "voted_all": "columns of this name in other tables point at {table}, too",
         "voted_most": "most columns of this name in other tables point at {table}",
     },
+    {"index_names_table": "an index on {column} is named after {table}"},
     {
         "fit_same": "its type is that of {key}",
         "fit_family": "its type compares with that of {key}",
@@ -47,6 +49,7 @@ _SENTENCES = (
     },
 )
 _COLUMN_SENTENCES = (
+    {"index_says_key": "the name of an index on {column} speaks of a foreign key"},
     {"indexed_alone": "an index serves {column}", "indexed_first": "an index starts with {column}"},
     {"in_primary_key": "{column} is part of the primary key", "unique": "{column} is unique"},
     {"external": "its name speaks of an outside system"},
