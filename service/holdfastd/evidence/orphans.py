@@ -5,7 +5,7 @@ counted is said, never guessed and never an exception; only a lost connection is
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import asyncpg
@@ -13,6 +13,7 @@ import asyncpg
 from holdfastd.catalog.model import Catalog, Operator, TableKind
 from holdfastd.errors import InvalidField, Reason, Refused
 from holdfastd.evidence.counting.choose import Choice, choose
+from holdfastd.evidence.counting.estimating import CannotEstimateError, estimate_orphans
 from holdfastd.evidence.counting.hash_join import count_by_hash
 from holdfastd.evidence.counting.model import Strategy, Subject
 from holdfastd.evidence.counting.run import Terms, run_count
@@ -26,6 +27,7 @@ from holdfastd.target.identity import session_role
 
 _PRIVILEGE = "42501"
 _STOPPED = "57014"
+_CONFLICT = "40001"
 #: Reasons by SQLSTATE; the server's own text may hold row values.
 _REASONS = {
     "40001": "the standby cancelled the count because it conflicted with replay; audit the primary or try again",
@@ -39,6 +41,8 @@ _REASONS = {
 #: After the server should have stopped the statement, so long until the connection counts as lost.
 _GRACE_SECONDS = 10.0
 _SAMPLE_SECONDS = 30.0
+#: A shorter time is spent on nothing but the first blocks.
+_LEAST_ESTIMATE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,24 @@ async def count_orphans(
 
 
 async def count_choice(connection: asyncpg.Connection, choice: Choice, terms: Terms) -> tuple[RowCount, ...]:
-    """Count the subjects of a choice, in its way; one by one in the plain way when that one fails. Unavailable as above."""
+    """Count the subjects of a choice, in its way; one by one in the plain way when that one fails. Unavailable as above.
+
+    Where the terms allow estimates, a count that is expected to take longer than they say is estimated, and so is one that did.
+    """
+    if terms.estimate_after is not None and choice.count.cost > terms.estimate_after * 1000:
+        if len(choice.subjects) > 1:
+            # Together they take too long; one by one they need not.
+            alone = [Choice(subjects=(subject,), count=choose(subject)) for subject in choice.subjects]
+            return tuple([count for each in alone for count in await count_choice(connection, each, terms)])
+        return await _estimate_choice(connection, choice, terms)
+    try:
+        return await _count_choice(connection, choice, terms)
+    except asyncpg.SerializationError:
+        # A standby stopped the count because replay was waiting for it. Once more: the next may fall between two conflicts.
+        return await _count_choice(connection, choice, terms, is_last_try=True)
+
+
+async def _count_choice(connection: asyncpg.Connection, choice: Choice, terms: Terms, *, is_last_try: bool = False) -> tuple[RowCount, ...]:
     table = choice.subjects[0].referencing.table
     is_last_way = choice.count.strategy is Strategy.HASH
     try:
@@ -75,7 +96,11 @@ async def count_choice(connection: asyncpg.Connection, choice: Choice, terms: Te
     except FAILURES as error:
         if is_connection_lost(error):
             raise translate(error, role=session_role(connection)) from error
-        if is_last_way or sqlstate(error) == _STOPPED:
+        if sqlstate(error) == _CONFLICT and not is_last_try and not connection.is_closed():
+            raise
+        if sqlstate(error) == _STOPPED and terms.estimate_after is not None:
+            return await _estimate_choice(connection, choice, terms)
+        if is_last_way or sqlstate(error) in {_STOPPED, _CONFLICT}:
             tables = tuple(columns.table for subject in choice.subjects for columns in (subject.referencing, subject.referenced))
             reason = await _reason(connection, error, tables, terms.timeout_seconds)
             return (not_counted(reason),) * len(choice.subjects)
@@ -86,8 +111,32 @@ async def count_choice(connection: asyncpg.Connection, choice: Choice, terms: Te
 async def _known_or_plain(connection: asyncpg.Connection, subject: Subject, value: int | None, terms: Terms) -> RowCount:
     """Return the number as a count, or count again in the plain way where there is none."""
     if value is not None:
-        return RowCount(value=value, exactness=Exactness.EXACT, as_of=datetime.now(UTC))
+        return RowCount(value=value, exactness=Exactness.EXACT, as_of=datetime.now(UTC), low=value, high=value)
     return (await count_choice(connection, Choice(subjects=(subject,), count=count_by_hash(subject)), terms))[0]
+
+
+async def _estimate_choice(connection: asyncpg.Connection, choice: Choice, terms: Terms) -> tuple[RowCount, ...]:
+    """Estimate the subjects of a choice one by one."""
+    return tuple([await _estimate_or_count(connection, subject, terms) for subject in choice.subjects])
+
+
+async def _estimate_or_count(connection: asyncpg.Connection, subject: Subject, terms: Terms) -> RowCount:
+    """Estimate a relationship; count it, whatever time that takes, where it cannot be sampled."""
+    seconds = max(terms.estimate_after or 0, _LEAST_ESTIMATE_SECONDS)
+    try:
+        value, low, high, share = await estimate_orphans(connection, subject, seconds=seconds)
+    except (CannotEstimateError, *FAILURES) as error:
+        if is_connection_lost(error):
+            raise translate(error, role=session_role(connection)) from error
+        return (await count_choice(connection, Choice(subjects=(subject,), count=choose(subject)), replace(terms, estimate_after=None)))[0]
+    return RowCount(
+        value=value,
+        exactness=Exactness.ESTIMATED,
+        as_of=datetime.now(UTC),
+        reason=f"estimated from {share * 100:.2g} % of the blocks",
+        low=low,
+        high=high,
+    )
 
 
 async def sample_orphans(

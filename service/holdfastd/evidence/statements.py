@@ -84,6 +84,44 @@ def recount_orphans_sql(catalog: Catalog, referencing: ColumnSet, referenced: Co
     )
 
 
+def sample_blocks_sql(catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet, operators: tuple[Operator, ...]) -> str:
+    """Return the SELECT of what some blocks hold, $1 percent of them: rows and orphan rows, in all, squared and the most per block."""
+    columns = ", ".join(f"drawn.{identifier(name)}" for name in referencing.columns)
+    block, partition = _free_name("block", referencing), _free_name("partition", referencing)
+    return f"""
+WITH {REFERENCING} AS MATERIALIZED (
+    SELECT (drawn.ctid::pg_catalog.text::pg_catalog.point)[0] AS {block}, drawn.tableoid AS {partition}, {columns}
+    FROM {from_only(catalog.tables[referencing.table])} AS drawn TABLESAMPLE SYSTEM ($1)
+),
+hit AS (
+    SELECT pg_catalog.count(*) AS orphans FROM {REFERENCING}
+    WHERE {orphan_condition(catalog, referencing, referenced, operators)}
+    GROUP BY {REFERENCING}.{partition}, {REFERENCING}.{block}
+),
+held AS (
+    SELECT pg_catalog.count(*) AS rows FROM {REFERENCING} GROUP BY {REFERENCING}.{partition}, {REFERENCING}.{block}
+)
+SELECT hits.*, rows.*
+FROM (
+    SELECT pg_catalog.count(*) AS hit_blocks,
+           coalesce(pg_catalog.sum(orphans), 0)::pg_catalog.int8 AS orphans,
+           coalesce(pg_catalog.sum(orphans * orphans), 0)::pg_catalog.int8 AS squares,
+           coalesce(pg_catalog.max(orphans), 0) AS most
+    FROM hit
+) AS hits
+CROSS JOIN (
+    SELECT coalesce(pg_catalog.sum(rows), 0)::pg_catalog.int8 AS rows, coalesce(pg_catalog.max(rows), 0) AS most_rows FROM held
+) AS rows
+"""
+
+
+def _free_name(wanted: str, taken: ColumnSet) -> str:
+    """Return a name that is none of the columns'."""
+    while wanted in taken.columns:
+        wanted += "_"
+    return identifier(wanted)
+
+
 def sample_orphans_sql(
     catalog: Catalog,
     referencing: ColumnSet,

@@ -5,7 +5,7 @@ slows all of them down.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -35,6 +35,24 @@ class Measured:
     def __init__(self) -> None:
         self.samples: dict[str, list[Sample]] = {}
 
+    def add(self, arm: str, sample: Sample) -> None:
+        """Keep a run. AssertionError when it counted what another run did not."""
+        known = self.counts()
+        assert all(known.get(number, value) == value for number, value in sample.counts.items()), f"{arm} counts differently"
+        self.samples.setdefault(arm, []).append(sample)
+
+    def counts(self) -> dict[int, int]:
+        """Orphan rows by number of the relationship."""
+        return {number: value for samples in self.samples.values() for sample in samples[:1] for number, value in sample.counts.items()}
+
+    def rounds(self) -> int:
+        """Rounds that every arm ran in."""
+        return min(len(samples) for samples in self.samples.values())
+
+    def is_complete(self) -> bool:
+        """Tell whether there is enough to tell medians and drift of."""
+        return len(self.samples.get(CONTROL, ())) >= 2
+
     def wall(self, arm: str) -> float:
         """Median wall seconds."""
         return median(sample.wall for sample in self.samples[arm])
@@ -50,7 +68,14 @@ class Measured:
         return halves[1] / halves[0] - 1
 
 
-async def measure(connection: asyncpg.Connection, arms: Mapping[str, Arm], rounds: int, *, between: str = "") -> Measured:
+async def measure(
+    connection: asyncpg.Connection,
+    arms: Mapping[str, Arm],
+    rounds: int,
+    on_sample: Callable[[int, str, Sample], None],
+    *,
+    between: str = "",
+) -> Measured:
     """Run every arm once unmeasured and `rounds` times measured, `between` after each; AssertionError when two arms count differently."""
     measured = Measured()
     order = [CONTROL, *(name for name in arms if name != CONTROL), CONTROL]
@@ -58,11 +83,10 @@ async def measure(connection: asyncpg.Connection, arms: Mapping[str, Arm], round
         for name in order if number else order[:-1]:
             sample = await _run(connection, arms[name])
             if number:
-                measured.samples.setdefault(name, []).append(sample)
+                measured.add(name, sample)
+            on_sample(number, name, sample)
         if between:
             await connection.execute(between)
-    truths = [sample.counts for samples in measured.samples.values() for sample in samples]
-    assert all(counts.items() <= max(truths, key=len).items() for counts in truths), "two arms count differently"
     return measured
 
 

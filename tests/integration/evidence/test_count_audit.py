@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import Cancelled, Reason, Unavailable
-from holdfastd.evidence.counting import audit, snapshot
+from holdfastd.evidence.counting import audit, estimating, snapshot
 from holdfastd.evidence.counting.audit import Counted, OpenSession, count_audit
 from holdfastd.evidence.counting.run import Pace
 from holdfastd.evidence.counting.snapshot import SharedSnapshot
-from holdfastd.evidence.model import RowCount
+from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.inference.model import Candidate
 from holdfastd.inference.relationships import derive_relationships
 from holdfastd.names import ColumnSet, TableName
@@ -75,7 +76,9 @@ def opening(dsn: str, opened: list[asyncpg.Connection], *, refuse_after: int = 9
     return open_session
 
 
-async def run(dsn: str, connection: asyncpg.Connection, listening: Listening, opened: list, **options) -> dict[str, RowCount]:
+async def run(
+    dsn: str, connection: asyncpg.Connection, listening: Listening, opened: list, *, estimate_after: timedelta | None = None, **options
+) -> dict[str, RowCount]:
     catalog = await read_catalog(connection)
     pairs = [(f"{table}.{column}", column) for table in "tu" for column in ("r_id", "code")]
     candidates = [
@@ -88,7 +91,15 @@ async def run(dsn: str, connection: asyncpg.Connection, listening: Listening, op
         for name, column in pairs
     ]
     relationships = derive_relationships(catalog, candidates, {})
-    counts = await count_audit(connection, opening(dsn, opened, **options), catalog, relationships, listening, timeout_seconds=20)
+    counts = await count_audit(
+        connection,
+        opening(dsn, opened, **options),
+        catalog,
+        relationships,
+        listening,
+        timeout_seconds=20,
+        estimate_after=estimate_after,
+    )
     return {f"{each.referencing.table.name}.{each.referencing.columns[0]}": counts[each.id] for each in relationships}
 
 
@@ -129,6 +140,25 @@ async def test_a_small_audit_needs_one_connection(any_database: str, session: as
     assert opened == []
     assert {counted.how.partition(":")[0] for counted in listening.counted} >= {"hash anti-join"}
     assert any("at most" in counted.how or "distinct" in counted.how for counted in listening.counted)
+
+
+async def test_counts_that_promise_to_take_long_are_estimated(
+    any_database: str, session: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told as what they are, with their limits; time enough, and all is exact."""
+    monkeypatch.setattr(estimating, "_LEAST_BLOCKS", 1)
+    await fill(any_database)
+    hurried, patient = Listening(), Listening()
+
+    estimated = await run(any_database, session, hurried, [], estimate_after=timedelta(milliseconds=1))
+    exact = await run(any_database, session, patient, [], estimate_after=timedelta(seconds=10))
+
+    assert {name: count.value for name, count in exact.items()} == TRUTH
+    assert {count.exactness for count in exact.values()} == {Exactness.EXACT}
+    guessed = {name: count for name, count in estimated.items() if count.exactness is Exactness.ESTIMATED}
+    assert "u.code" in guessed
+    assert all(count.low <= TRUTH[name] * 2 and count.high >= TRUTH[name] / 2 for name, count in guessed.items())
+    assert sum("% of the blocks; between" in counted.how for counted in hurried.counted) == len(guessed)
 
 
 async def test_stopping_cancels_the_running_statement(any_database: str, session: asyncpg.Connection) -> None:

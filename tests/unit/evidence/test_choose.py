@@ -6,7 +6,7 @@ import pytest
 
 from holdfastd.catalog.model import Table
 from holdfastd.catalog.operators import resolve_operators
-from holdfastd.evidence.counting.choose import choose, choose_all
+from holdfastd.evidence.counting.choose import choose, choose_all, possible_counts
 from holdfastd.evidence.counting.model import ColumnStatistics, Strategy, Subject
 from holdfastd.evidence.counting.run import part_blocks
 from support.builders import a_catalog, a_table, columns
@@ -15,6 +15,7 @@ from support.builders import a_catalog, a_table, columns
 ROWS = ColumnStatistics(rows=10_000_000, pages=100_000, visible=1, distinct=2_000_000)
 KEYS = ColumnStatistics(rows=100_000, pages=1_000, visible=1, distinct=100_000, lowest=1, highest=100_050, ordered_indexes=frozenset({1}))
 INDEXED = frozenset({2})
+LARGE = 3_000_000_000
 
 
 #: The catalog's names of types that the builders call as format_type does.
@@ -111,7 +112,18 @@ def test_without_statistics_the_plain_count_remains(blind: ColumnStatistics) -> 
 
 def test_small_tables_are_left_to_the_planner() -> None:
     """No choice is worth making below ten thousand rows."""
-    assert choose(subject(replace(ROWS, rows=9_999, ordered_indexes=INDEXED, distinct=2))).strategy is Strategy.HASH
+    rows, keys = replace(ROWS, rows=9_999, ordered_indexes=INDEXED, distinct=2), replace(KEYS, rows=9_999)
+
+    assert choose(subject(rows, keys)).strategy is Strategy.HASH
+
+
+@pytest.mark.parametrize("ordered_indexes", [INDEXED, frozenset()])
+def test_few_rows_are_looked_up_among_many(ordered_indexes: frozenset[int]) -> None:
+    """Hashing or merging a million keys for some thousand rows is most of the work."""
+    rows = replace(ROWS, rows=9_000, distinct=8_000, ordered_indexes=ordered_indexes)
+    chosen = choose(subject(rows, replace(KEYS, rows=1_000_000), kind="text"))
+
+    assert (chosen.strategy, chosen.settings["enable_hashjoin"]) == (Strategy.PROBES, "off")
 
 
 @pytest.mark.parametrize(("kind", "key_kind"), [("text", "character(9)"), ("integer", "numeric"), ("date", "timestamp without time zone")])
@@ -124,7 +136,7 @@ def test_unlike_types_are_not_merged(kind: str, key_kind: str) -> None:
 
 def test_the_longest_count_comes_first() -> None:
     """So that no connection is left with it at the end."""
-    short, long = subject(replace(ROWS, rows=20_000), kind="text"), subject(kind="text", column="d")
+    short, long = subject(replace(ROWS, rows=20_000)), subject(kind="text", column="d")
 
     assert [choice.subjects[0] for choice in choose_all([short, long])] == [long, short]
 
@@ -138,3 +150,24 @@ def test_parts_repeat_little() -> None:
 
     assert count.repeated <= 0.1 * (count.cost - count.repeated) * step / size
     assert step < part_blocks(choose(subject(keys=replace(KEYS, rows=20_000_000), kind="text")), size)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rows", "keys", "kind"),
+    [
+        (Strategy.HASH, replace(ROWS, rows=LARGE), replace(KEYS, rows=LARGE, lowest=None), "text"),
+        (Strategy.RANGES, replace(ROWS, rows=LARGE), KEYS, "integer"),
+        (Strategy.MERGE, replace(ROWS, rows=LARGE, ordered_indexes=INDEXED, buckets=100), replace(KEYS, rows=LARGE), "text"),
+        (Strategy.LOOSE_SCAN, replace(ROWS, rows=LARGE, ordered_indexes=INDEXED, buckets=100), replace(KEYS, rows=LARGE), "text"),
+        (Strategy.GAP_WALK, replace(ROWS, rows=LARGE, ordered_indexes=INDEXED), replace(KEYS, rows=LARGE, highest=LARGE), "integer"),
+        (Strategy.PROBES, replace(ROWS, rows=LARGE), replace(KEYS, rows=LARGE), "text"),
+        (Strategy.PROBES, replace(ROWS, rows=LARGE, ordered_indexes=INDEXED, buckets=100), replace(KEYS, rows=LARGE), "text"),
+    ],
+)
+def test_every_long_count_has_parts(strategy: Strategy, rows: ColumnStatistics, keys: ColumnStatistics, kind: str) -> None:
+    """Whatever the strategy: minutes without a word are not acceptable."""
+    (count,) = [count for count in possible_counts(subject(rows, keys, kind=kind)) if count.strategy is strategy]
+
+    assert count.cost > 15_000
+    assert bool(count.part_sql) != bool(count.part_sqls)
+    assert len(count.part_sqls) != 1

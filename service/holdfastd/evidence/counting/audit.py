@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from holdfastd.evidence.counting.model import Subject
 from holdfastd.evidence.counting.run import Pace, Terms
 from holdfastd.evidence.counting.snapshot import SharedSnapshot
 from holdfastd.evidence.counting.statistics import read_statistics
-from holdfastd.evidence.model import RowCount
+from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.evidence.orphans import count_choice, find_obstacle, not_counted
 from holdfastd.inference.model import Relationship
 from holdfastd.names import relationship_id
@@ -64,6 +65,7 @@ class _Audit:
 
     listener: Listener
     timeout_seconds: float
+    estimate_after: float | None
     choices: deque[Choice]
     counts: dict[str, RowCount]
 
@@ -76,8 +78,12 @@ async def count_audit(
     listener: Listener,
     *,
     timeout_seconds: float,
+    estimate_after: timedelta | float | None = None,
 ) -> dict[str, RowCount]:
-    """Count every relationship that has operators. HoldfastError, alone or in a group, when a connection is lost or the listener stops."""
+    """Count every relationship that has operators. HoldfastError, alone or in a group, when a connection is lost or the listener stops.
+
+    With `estimate_after`, counts that take, or promise to take, longer than that (seconds, unless a timedelta) are estimated.
+    """
     countable = [relationship for relationship in relationships if relationship.operators]
     statistics = await read_statistics(connection, catalog, [side for each in countable for side in (each.referencing, each.referenced)])
     subjects = [
@@ -86,7 +92,8 @@ async def count_audit(
     ]
     obstacles = [find_obstacle(subject) for subject in subjects]
     choices = choose_all(subject for subject, obstacle in zip(subjects, obstacles, strict=True) if not obstacle)
-    audit = _Audit(listener=listener, timeout_seconds=timeout_seconds, choices=deque(choices), counts={})
+    limit = estimate_after.total_seconds() if isinstance(estimate_after, timedelta) else estimate_after
+    audit = _Audit(listener=listener, timeout_seconds=timeout_seconds, estimate_after=limit, choices=deque(choices), counts={})
     for subject, obstacle in zip(subjects, obstacles, strict=True):
         if obstacle:
             await _tell(audit, subject, not_counted(obstacle), how="")
@@ -133,11 +140,11 @@ async def _count_from_queue(audit: _Audit, connection: asyncpg.Connection, snaps
             timeout_seconds=audit.timeout_seconds,
             snapshot=await snapshot.id() if snapshot else "",
             on_pace=partial(_tell_pace, audit, choice.subjects[0]),
+            estimate_after=audit.estimate_after,
         )
         counts = await count_choice(connection, choice, terms)
         for subject, count in zip(choice.subjects, counts, strict=True):
-            how = f"{choice.count.strategy}: {choice.count.why}" if count.is_known else ""
-            await _tell(audit, subject, count, how=how)
+            await _tell(audit, subject, count, how=_how(choice, count))
 
 
 async def _tell_pace(audit: _Audit, subject: Subject, pace: Pace) -> None:
@@ -147,6 +154,13 @@ async def _tell_pace(audit: _Audit, subject: Subject, pace: Pace) -> None:
 async def _tell(audit: _Audit, subject: Subject, count: RowCount, *, how: str) -> None:
     audit.counts[_id(subject)] = count
     await audit.listener.on_counted(Counted(relationship_id=_id(subject), count=count, how=how))
+
+
+def _how(choice: Choice, count: RowCount) -> str:
+    """Return how a number came about."""
+    if count.exactness is Exactness.ESTIMATED:
+        return f"{count.reason}; between {count.low} and {count.high} with 95 % confidence"
+    return f"{choice.count.strategy}: {choice.count.why}" if count.is_known else ""
 
 
 def _id(subject: Subject) -> str:

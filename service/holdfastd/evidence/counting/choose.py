@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from holdfastd.evidence.counting.costs import COEFFICIENTS as COST
 from holdfastd.evidence.counting.gap_walk import count_by_gaps
 from holdfastd.evidence.counting.hash_join import count_by_hash
+from holdfastd.evidence.counting.index_probes import count_by_probes
 from holdfastd.evidence.counting.loose_scan import count_by_hops
 from holdfastd.evidence.counting.merge_join import count_by_merge
 from holdfastd.evidence.counting.model import Count, Strategy, Subject
@@ -27,14 +28,20 @@ class Choice:
 
 def possible_counts(subject: Subject) -> tuple[Count, ...]:
     """Return every way in which a relationship can be counted, the plain one first."""
-    others = (count_by_merge(subject), count_by_gaps(subject), count_by_hops(subject), count_by_ranges((subject,)))
+    others = (
+        count_by_merge(subject),
+        count_by_gaps(subject),
+        count_by_hops(subject),
+        count_by_probes(subject),
+        count_by_ranges((subject,)),
+    )
     return (count_by_hash(subject), *(count for count in others if count is not None))
 
 
 def choose(subject: Subject) -> Count:
     """Return the way that promises to be the fastest."""
     plain = count_by_hash(subject)
-    if subject.referencing_statistics.rows < COST.least_rows:
+    if max(subject.referencing_statistics.rows, subject.referenced_statistics.rows) < COST.least_rows:
         return plain
     return min(possible_counts(subject), key=lambda count: count.cost)
 

@@ -18,6 +18,9 @@ class Coefficients:
     probe_small: float
     probe_integer: float
     probe_other: float
+    #: Looking a row up in an index, in the index's order or in none.
+    probe_in_order: float
+    probe_index: float
     #: Putting a referenced row into a hash table.
     build: float
     #: Referenced rows up to which a hash table stays in the cache.

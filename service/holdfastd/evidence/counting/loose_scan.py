@@ -3,6 +3,7 @@
 from holdfastd.evidence.counting.comparisons import has_values_of_one_fate
 from holdfastd.evidence.counting.costs import COEFFICIENTS as COST
 from holdfastd.evidence.counting.model import Count, Strategy, Subject
+from holdfastd.evidence.counting.parts import WHOLE, Part, parts_by_histogram
 from holdfastd.evidence.statements import from_only, key_match
 from holdfastd.names import identifier
 
@@ -19,33 +20,42 @@ def count_by_hops(subject: Subject) -> Count | None:
         return None
     if not has_values_of_one_fate(subject):
         return None
+    cost, most = own.distinct * COST.step / 1000, int(max(own.distinct * _PATIENCE, _LEAST_STEPS))
     return Count(
         strategy=Strategy.LOOSE_SCAN,
-        sql=_sql(subject, most=int(max(own.distinct * _PATIENCE, _LEAST_STEPS))),
+        sql=_sql(subject, WHOLE, most=most),
         settings=_SETTINGS,
-        cost=own.distinct * COST.step / 1000,
+        cost=cost,
+        part_sqls=tuple(_sql(subject, part, most=most) for part in parts_by_histogram(subject, cost)),
         why=f"the column is indexed and holds about {own.distinct:.0f} distinct values",
     )
 
 
-def _sql(subject: Subject, *, most: int) -> str:
+def _sql(subject: Subject, part: Part, *, most: int) -> str:
     """Return the SELECT: find the values, keep those without a referenced row, count the rows of each."""
     column = identifier(subject.column.name)
     own = from_only(subject.referencing_table)
     match = key_match(subject.catalog, subject.referencing, subject.referenced, subject.operators, referencing_alias="hop")
-    return f"""
-WITH RECURSIVE hop ({column}, number) AS (
-    (SELECT first.{column}, 1 FROM {own} AS first WHERE first.{column} IS NOT NULL ORDER BY first.{column} LIMIT 1)
-    UNION ALL
-    SELECT (SELECT next.{column} FROM {own} AS next WHERE next.{column} > hop.{column} ORDER BY next.{column} LIMIT 1), hop.number + 1
-    FROM hop
-    WHERE hop.{column} IS NOT NULL AND hop.number <= {most}
-)
-SELECT CASE WHEN (SELECT pg_catalog.max(hop.number) FROM hop WHERE hop.{column} IS NOT NULL) > {most} THEN NULL ELSE (
+    number = f"""CASE WHEN (SELECT pg_catalog.max(hop.number) FROM hop WHERE hop.{column} IS NOT NULL) > {most} THEN NULL ELSE (
     SELECT coalesce(pg_catalog.sum(missing.rows), 0)
     FROM hop
     CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS rows FROM {own} AS same WHERE same.{column} = hop.{column}) AS missing
     WHERE hop.{column} IS NOT NULL
       AND NOT EXISTS (SELECT FROM {from_only(subject.referenced_table)} AS referenced WHERE {match})
-)::pg_catalog.int8 END
+)::pg_catalog.int8 END"""
+    return f"""
+WITH RECURSIVE hop ({column}, number) AS (
+    (
+        SELECT first.{column}, 1 FROM {own} AS first
+        WHERE first.{column} IS NOT NULL{part.holds(f"first.{column}")} ORDER BY first.{column} LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT next.{column} FROM {own} AS next
+        WHERE next.{column} > hop.{column}{part.holds(f"next.{column}")} ORDER BY next.{column} LIMIT 1
+    ), hop.number + 1
+    FROM hop
+    WHERE hop.{column} IS NOT NULL AND hop.number <= {most}
+)
+SELECT {part.guard(number)}
 """

@@ -17,6 +17,7 @@ class Strategy(StrEnum):
     GAP_WALK = "gap walk"
     LOOSE_SCAN = "loose scan"
     RANGES = "ranges"
+    PROBES = "index probes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class ColumnStatistics:
     #: Lowest and highest value of an integer column's histogram; None when there is none.
     lowest: int | None = None
     highest: int | None = None
+    #: Buckets of the column's histogram.
+    buckets: int = 0
     #: OIDs of whole btree indexes that begin with the column in its own order and collation.
     ordered_indexes: frozenset[int] = frozenset()
 
@@ -109,5 +112,7 @@ class Count:
     repeated: float = 0
     #: The same over the blocks from $1 to below $2 of the referencing table, as text of a tid; empty when it cannot be had in parts.
     part_sql: str = ""
+    #: Or in parts by value: SELECTs whose numbers add up.
+    part_sqls: tuple[str, ...] = ()
     #: Why this strategy fits, as half a sentence.
     why: str

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 
 from holdfastd.evidence.counting.comparisons import are_integers
 from holdfastd.evidence.counting.costs import COEFFICIENTS as COST
-from holdfastd.evidence.counting.gap_walk import expected_gaps
+from holdfastd.evidence.counting.gap_walk import GREATEST, expected_gaps
 from holdfastd.evidence.counting.hash_join import in_blocks
 from holdfastd.evidence.counting.model import Count, Strategy, Subject
 from holdfastd.evidence.statements import from_only
 from holdfastd.names import identifier
 
 _SETTINGS = {"work_mem": "4MB"}
-_GREATEST = 9_223_372_036_854_775_807
 #: A range takes 17 bytes of one value in memory: beyond this many the value weighs more than it saves.
 _MOST_GAPS = 1_000_000
 
@@ -68,7 +67,7 @@ def _vacant_values(subject: Subject) -> str:
     return f"""
     SELECT coalesce(pg_catalog.range_agg(pg_catalog.int8range(previous + 1, value)) FILTER (WHERE previous + 1 < value), '{{}}')
         + pg_catalog.int8multirange(pg_catalog.int8range(NULL, pg_catalog.min(value)))
-        + CASE WHEN pg_catalog.max(value) = {_GREATEST} THEN '{{}}'::pg_catalog.int8multirange
+        + CASE WHEN pg_catalog.max(value) = {GREATEST} THEN '{{}}'::pg_catalog.int8multirange
                ELSE pg_catalog.int8multirange(pg_catalog.int8range(pg_catalog.max(value) + 1, NULL)) END AS vacant
     FROM (
         SELECT {key} AS value, pg_catalog.lag({key}) OVER (ORDER BY referenced.{identifier(subject.key.name)}) AS previous

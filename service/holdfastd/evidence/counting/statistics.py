@@ -66,5 +66,6 @@ def _statistics(column: Column, table: asyncpg.Record, noted: asyncpg.Record | N
         distinct=-distinct * max(known.rows, 0) if distinct < 0 else distinct,
         lowest=int(noted["lowest"]) if has_extremes else None,
         highest=int(noted["highest"]) if has_extremes else None,
+        buckets=noted["buckets"],
         ordered_indexes=known.ordered_indexes,
     )

@@ -17,7 +17,8 @@ SELECT statistic.schemaname AS schema,
        statistic.null_frac::pg_catalog.float8 AS null_share,
        statistic.n_distinct::pg_catalog.float8 AS distinct_values,
        CASE WHEN bounds.list[1] ~ '^-?[0-9]{1,19}$' THEN bounds.list[1] END AS lowest,
-       CASE WHEN bounds.list[1] ~ '^-?[0-9]{1,19}$' THEN bounds.list[pg_catalog.array_upper(bounds.list, 1)] END AS highest
+       CASE WHEN bounds.list[1] ~ '^-?[0-9]{1,19}$' THEN bounds.list[pg_catalog.array_upper(bounds.list, 1)] END AS highest,
+       coalesce(pg_catalog.array_upper(bounds.list, 1), 1) - 1 AS buckets
 FROM pg_catalog.pg_stats AS statistic
 CROSS JOIN LATERAL (SELECT statistic.histogram_bounds::pg_catalog.text::pg_catalog.text[] AS list) AS bounds
 WHERE statistic.tablename = ANY ($1::pg_catalog.name[])
