@@ -18,12 +18,15 @@ SELECT 'CREATE ROLE holdfast_migrator LOGIN'
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'holdfast_migrator')
 \gexec
 
--- An audit reads the catalog, which everyone may, and counts rows, which needs SELECT on the tables and nothing else.
+-- An audit reads the catalog, which everyone may, and counts rows, which needs SELECT on the tables. How far a sequence has come
+-- tells whether a missing row was deleted or never there.
 GRANT CONNECT ON DATABASE :"database" TO holdfast_auditor, holdfast_migrator;
 GRANT USAGE ON SCHEMA :"schema" TO holdfast_auditor;
 GRANT SELECT ON ALL TABLES IN SCHEMA :"schema" TO holdfast_auditor;
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA :"schema" TO holdfast_auditor;
 -- Tables that the owner creates later are part of the next audit.
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA :"schema" GRANT SELECT ON TABLES TO holdfast_auditor;
+ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA :"schema" GRANT SELECT ON SEQUENCES TO holdfast_auditor;
 -- A belt beside the braces: the missing grants are what really keeps it from writing.
 ALTER ROLE holdfast_auditor SET default_transaction_read_only = on;
 

@@ -29,23 +29,23 @@ from benchmarks.score import SHARED, THRESHOLD, corpus_tool, truth_of_data  # no
 from benchmarks.variants import VARIANTS  # noqa: E402
 from holdfastd.catalog.model import Catalog  # noqa: E402
 from holdfastd.inference.candidates import conclude, form_hypotheses  # noqa: E402
-from holdfastd.inference.cases import Case, Option  # noqa: E402
-from holdfastd.inference.confidence import Weights, judge, manner_of, reference_traits, target_traits  # noqa: E402
-from holdfastd.inference.consensus import with_siblings  # noqa: E402
-from holdfastd.inference.convention import with_convention  # noqa: E402
-from holdfastd.inference.gather import declared, gather  # noqa: E402
+from holdfastd.inference.columns.cases import Case, Option  # noqa: E402
+from holdfastd.inference.columns.confidence import Weights, judge, manner_of, reference_traits, target_traits  # noqa: E402
+from holdfastd.inference.columns.consensus import with_siblings  # noqa: E402
+from holdfastd.inference.columns.convention import with_convention  # noqa: E402
+from holdfastd.inference.columns.gather import declared, gather  # noqa: E402
 from holdfastd.inference.model import Candidate  # noqa: E402
-from holdfastd.inference.naming import learn  # noqa: E402
-from holdfastd.inference.people import find_people  # noqa: E402
+from holdfastd.inference.naming.learn import learn  # noqa: E402
+from holdfastd.inference.naming.people import find_people  # noqa: E402
+from holdfastd.inference.naming.types import Fit  # noqa: E402
 from holdfastd.inference.relationships import PLANNED_FROM  # noqa: E402
-from holdfastd.inference.types import Fit  # noqa: E402
 from holdfastd.names import ColumnSet  # noqa: E402
 
 Place = tuple[str, tuple[str, ...]]
 Truth = dict[Place, Place]
 Coefficients = dict[str, float]
 
-COEFFICIENTS = ROOT / "service" / "holdfastd" / "inference" / "coefficients.json"
+COEFFICIENTS = ROOT / "service" / "holdfastd" / "inference" / "columns" / "coefficients.json"
 #: Databases that must come out right whatever else does, with their weight.
 SAMPLES = {"ev_charging": 300.0, "gaztime": 300.0, "usda": 4.0}
 #: How strongly coefficients are held to what is expected of them; pairs of observations so many times more than single ones.

@@ -19,9 +19,9 @@ sys.path[:0] = [str(ROOT / "service"), str(ROOT / "tests")]
 
 from benchmarks.facts import build_catalog, read_facts  # noqa: E402
 from holdfastd.catalog.model import Catalog  # noqa: E402
+from holdfastd.inference.advice.on_delete import advise  # noqa: E402
+from holdfastd.inference.advice.ownership import Relations  # noqa: E402
 from holdfastd.inference.candidates import infer_candidates  # noqa: E402
-from holdfastd.inference.on_delete import advise  # noqa: E402
-from holdfastd.inference.ownership import Relations  # noqa: E402
 from holdfastd.inference.relationships import PLANNED_FROM  # noqa: E402
 from holdfastd.names import ColumnSet  # noqa: E402
 

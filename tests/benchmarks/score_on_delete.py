@@ -21,10 +21,10 @@ sys.path[:0] = [str(ROOT / "service"), str(ROOT / "tests")]
 from benchmarks.facts import build_catalog, read_facts  # noqa: E402
 from benchmarks.score import SHARED, THRESHOLD, corpus_tool  # noqa: E402
 from holdfastd.catalog.model import Catalog, OnDelete  # noqa: E402
-from holdfastd.inference import ownership  # noqa: E402
+from holdfastd.inference.advice import ownership  # noqa: E402
+from holdfastd.inference.advice.on_delete import advise  # noqa: E402
+from holdfastd.inference.advice.ownership import Pair, Relations  # noqa: E402
 from holdfastd.inference.candidates import infer_candidates  # noqa: E402
-from holdfastd.inference.on_delete import advise  # noqa: E402
-from holdfastd.inference.ownership import Pair, Relations  # noqa: E402
 from support.builders import a_foreign_key, columns  # noqa: E402
 
 CONSTANTS = {

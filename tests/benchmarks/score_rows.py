@@ -29,9 +29,9 @@ from holdfastd.catalog.read import read_catalog  # noqa: E402
 from holdfastd.evidence.overlap.observe import observe  # noqa: E402
 from holdfastd.inference.candidates import conclude, form_hypotheses  # noqa: E402
 from holdfastd.inference.model import Candidate  # noqa: E402
-from holdfastd.inference.propose import propose  # noqa: E402
 from holdfastd.inference.relationships import PLANNED_FROM  # noqa: E402
-from holdfastd.inference.rows import weigh_rows  # noqa: E402
+from holdfastd.inference.rows.propose import propose  # noqa: E402
+from holdfastd.inference.rows.weigh import weigh_rows  # noqa: E402
 from holdfastd.names import ColumnSet, TableName, identifier, qualified  # noqa: E402
 from holdfastd.target.session import close, connect  # noqa: E402
 from support.postgres import Server  # noqa: E402

@@ -12,7 +12,7 @@ from holdfastd.findings.model import Finding, FindingKind, Severity
 from holdfastd.findings.plannable import is_plannable
 from holdfastd.findings.redundant import redundant_indexes
 from holdfastd.inference.model import Relationship, Tier
-from holdfastd.inference.naming import is_bookkeeping
+from holdfastd.inference.naming.learn import is_bookkeeping
 from holdfastd.names import TableName
 
 

@@ -7,9 +7,9 @@ from holdfastd.findings.about import about_part
 from holdfastd.findings.messages import tables as messages
 from holdfastd.findings.model import Finding, FindingKind, Severity
 from holdfastd.inference.model import Relationship
-from holdfastd.inference.names import STRONG_SUFFIXES, words
-from holdfastd.inference.naming import is_bookkeeping
-from holdfastd.inference.vocabulary import EXTERNAL_WORDS, TYPE_WORDS
+from holdfastd.inference.naming.learn import is_bookkeeping
+from holdfastd.inference.naming.vocabulary import EXTERNAL_WORDS, TYPE_WORDS
+from holdfastd.inference.naming.words import STRONG_SUFFIXES, words
 
 Words = tuple[str, ...]
 

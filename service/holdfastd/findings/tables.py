@@ -8,7 +8,7 @@ from holdfastd.findings.about import about_table
 from holdfastd.findings.messages import tables as messages
 from holdfastd.findings.model import Finding, FindingKind, Severity
 from holdfastd.inference.model import Relationship
-from holdfastd.inference.naming import is_bookkeeping
+from holdfastd.inference.naming.learn import is_bookkeeping
 
 
 def derive_table_findings(catalog: Catalog, _relationships: Sequence[Relationship]) -> list[Finding]:

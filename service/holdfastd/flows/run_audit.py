@@ -16,12 +16,12 @@ from holdfastd.flows.audit_progress import AuditProgress
 from holdfastd.flows.context import Services
 from holdfastd.flows.targets import reading
 from holdfastd.inference.candidates import conclude, form_hypotheses
-from holdfastd.inference.hints import weigh_joins, weigh_partitions
-from holdfastd.inference.joins import find_joins
+from holdfastd.inference.hints.joins import find_joins
+from holdfastd.inference.hints.weigh import weigh_joins, weigh_partitions
 from holdfastd.inference.model import Candidate, Hypothesis, Relationship, Tier
-from holdfastd.inference.propose import propose
 from holdfastd.inference.relationships import derive_relationships
-from holdfastd.inference.rows import weigh_rows
+from holdfastd.inference.rows.propose import propose
+from holdfastd.inference.rows.weigh import weigh_rows
 from holdfastd.jobs.context import JobContext
 from holdfastd.jobs.model import Verification
 from holdfastd.store import audits, databases

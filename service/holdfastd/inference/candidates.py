@@ -6,17 +6,18 @@ In comes a catalog; out come hypotheses, one per referencing columns, and from t
 from collections.abc import Sequence
 
 from holdfastd.catalog.model import Catalog
+from holdfastd.inference.columns.confidence import Judged, Weights, judge, read_weights
+from holdfastd.inference.columns.consensus import with_siblings
+from holdfastd.inference.columns.convention import with_convention
+from holdfastd.inference.columns.gather import declared, gather
+from holdfastd.inference.columns.wording import evidence_for
 from holdfastd.inference.composites import find_composites
-from holdfastd.inference.confidence import Judged, Weights, judge, read_weights
-from holdfastd.inference.consensus import with_siblings
-from holdfastd.inference.convention import with_convention
-from holdfastd.inference.gather import declared, gather
+from holdfastd.inference.hints.families import weigh_families
 from holdfastd.inference.implied import lower_implied
 from holdfastd.inference.model import Alternative, Candidate, Hypothesis, Target
-from holdfastd.inference.naming import Naming, learn
-from holdfastd.inference.people import find_people
-from holdfastd.inference.types import Fit
-from holdfastd.inference.wording import evidence_for
+from holdfastd.inference.naming.learn import Naming, learn
+from holdfastd.inference.naming.people import find_people
+from holdfastd.inference.naming.types import Fit
 
 #: Candidates below this confidence are not worth a reader's time.
 KEPT_FROM = 0.3
@@ -43,7 +44,7 @@ def form_hypotheses(catalog: Catalog, weights: tuple[Weights, Weights] | None = 
     """
     naming = learn(catalog)
     return (
-        *_of_one_column(catalog, naming, weights or read_weights()),
+        *weigh_families(catalog, _of_one_column(catalog, naming, weights or read_weights())),
         *(_certain_target(each) for each in find_composites(catalog, naming)),
     )
 

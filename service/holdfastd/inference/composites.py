@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from holdfastd.catalog.model import Catalog, Index
 from holdfastd.catalog.operators import is_referenceable, resolve_operators
-from holdfastd.inference.entities import Entity, Words, squash
 from holdfastd.inference.model import Candidate, Evidence
-from holdfastd.inference.names import STRONG_SUFFIXES, Stem, stem_of
-from holdfastd.inference.naming import Naming
-from holdfastd.inference.vocabulary import ASIDE_WORDS, PLACE_WORDS, SELF_WORDS
+from holdfastd.inference.naming.entities import Entity, Words, squash
+from holdfastd.inference.naming.learn import Naming
+from holdfastd.inference.naming.vocabulary import ASIDE_WORDS, PLACE_WORDS, SELF_WORDS
+from holdfastd.inference.naming.words import STRONG_SUFFIXES, Stem, stem_of
 from holdfastd.names import ColumnSet, TableName, readable
 
 _LONGEST = 5  # members of a key; longer ones are natural keys nobody references

@@ -17,6 +17,8 @@ _FACTOR = 0.45
 _BELIEVED = 0.5
 #: Share of tables that hold a column before it counts as the tenant's: those are referenced everywhere, implied or not.
 _TENANT_SHARE = 0.3
+#: Tables that hold it, at least: in a small schema every key is in a third of the tables.
+_TENANT_TABLES = 5
 
 
 def lower_implied(catalog: Catalog, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -57,4 +59,4 @@ def _lowered(
 
 def _tenant_columns(catalog: Catalog) -> frozenset[str]:
     counts = Counter(column.name for table in catalog.tables.values() for column in table.columns)
-    return frozenset(name for name, count in counts.items() if count >= _TENANT_SHARE * len(catalog.tables))
+    return frozenset(name for name, count in counts.items() if count >= max(_TENANT_TABLES, _TENANT_SHARE * len(catalog.tables)))

@@ -10,9 +10,9 @@ from holdfastd.catalog.indexes import Comparison, serving_index
 from holdfastd.catalog.model import Catalog, ForeignKey, Operator
 from holdfastd.catalog.operators import referenced_key, resolve_operators
 from holdfastd.evidence.model import Exactness, RowCount
+from holdfastd.inference.advice.on_delete import advise
+from holdfastd.inference.advice.ownership import Relations
 from holdfastd.inference.model import Candidate, Evidence, Relationship, Risk, Tier
-from holdfastd.inference.on_delete import advise
-from holdfastd.inference.ownership import Relations
 from holdfastd.names import ColumnSet, relationship_id
 
 #: Confidence from which Holdfast plans a key by itself; calibrated so that at least 95 of 100 such keys are meant.

@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from holdfast.v1 import core_pb2
 from holdfastd import names
-from holdfastd.evidence.model import OrphanDetails, RowCount
+from holdfastd.evidence.model import Exactness, OrphanDetails, RowCount
 from holdfastd.findings.model import Finding, Ignored
 from holdfastd.inference.model import Relationship
 from holdfastd.jobs.model import Event, Job, Verification
@@ -28,14 +28,15 @@ def column_set(columns: names.ColumnSet) -> core_pb2.ColumnSet:
 
 
 def row_count(count: RowCount) -> core_pb2.RowCount:
-    """Return a number of rows."""
+    """Return a number of rows; bounds say something about estimates only."""
+    is_estimate = count.exactness is Exactness.ESTIMATED
     return core_pb2.RowCount(
         value=count.value,
         exactness=to_proto(count.exactness),
         as_of=timestamp(count.as_of),
         reason=count.reason,
-        low=count.low,
-        high=count.high,
+        low=count.low if is_estimate else None,
+        high=count.high if is_estimate else None,
     )
 
 

@@ -40,8 +40,11 @@ async def read_identity(connection: asyncpg.Connection) -> Identity:
 
 
 def session_role(connection: asyncpg.Connection) -> str:
-    """Return the role that logged in, as the server reported it."""
-    return str(connection.get_settings().session_authorization)
+    """Return the role that logged in, as the server reported it; empty when the connection is gone, and what it knew with it."""
+    try:
+        return str(connection.get_settings().session_authorization)
+    except AttributeError:
+        return ""
 
 
 def _surrogate(database: asyncpg.Record) -> str:

@@ -6,7 +6,7 @@ from holdfastd.catalog import definitions
 from holdfastd.catalog.definitions import QUERIES
 from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.read import read_catalog
-from holdfastd.inference.joins import find_joins
+from holdfastd.inference.hints.joins import find_joins
 from holdfastd.target.session import connect
 
 _TABLES = """

@@ -2,7 +2,7 @@
 
 from holdfastd.catalog.model import Catalog, Partition, Table
 from holdfastd.catalog.read import read_catalog
-from holdfastd.inference.hints import weigh_partitions
+from holdfastd.inference.hints.weigh import weigh_partitions
 from holdfastd.names import ColumnSet, TableName
 from holdfastd.target.session import connect
 

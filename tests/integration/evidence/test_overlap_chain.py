@@ -10,9 +10,9 @@ from holdfastd.catalog.read import read_catalog
 from holdfastd.evidence.overlap.observe import observe
 from holdfastd.inference.candidates import conclude, form_hypotheses
 from holdfastd.inference.model import Candidate, Tier
-from holdfastd.inference.propose import propose
 from holdfastd.inference.relationships import PLANNED_FROM, derive_relationships
-from holdfastd.inference.rows import weigh_rows
+from holdfastd.inference.rows.propose import propose
+from holdfastd.inference.rows.weigh import weigh_rows
 from holdfastd.target.session import connect
 from integration.evidence.test_hostile_database import HOSTILE, load
 from samples.load import SAMPLES, load_sample, read_expected

@@ -4,8 +4,8 @@ import asyncpg
 import pytest
 
 from holdfastd.catalog.read import read_catalog
-from holdfastd.inference.feasibility import why_never_null, why_null_is_risky
-from holdfastd.inference.on_delete import advise
+from holdfastd.inference.advice.feasibility import why_never_null, why_null_is_risky
+from holdfastd.inference.advice.on_delete import advise
 from holdfastd.names import ColumnSet, TableName
 from holdfastd.target.session import connect
 

@@ -1,6 +1,6 @@
 """Telling databases apart, also where the system identifier may not be read."""
 
-from holdfastd.target.identity import read_identity
+from holdfastd.target.identity import read_identity, session_role
 from holdfastd.target.session import connect
 from support.postgres import Server, database_name
 
@@ -20,3 +20,12 @@ async def test_without_the_system_identifier_a_surrogate_is_stable(postgres: Ser
 
     assert surrogates[0] == surrogates[1] != surrogates[2]
     assert all(each.startswith("surrogate-") for each in surrogates)
+
+
+async def test_the_role_of_a_session_that_is_gone_is_unknown(postgres: Server, database: str) -> None:
+    """Errors of lost connections name the role, and must not fail on that."""
+    connection = await connect(database, application_name="test", read_only=True)
+    assert session_role(connection) == "postgres"
+    connection.terminate()
+
+    assert session_role(connection) == ""

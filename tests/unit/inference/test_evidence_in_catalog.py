@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from holdfastd.inference.candidates import form_hypotheses, infer_candidates
-from holdfastd.inference.convention import with_convention
-from holdfastd.inference.gather import gather
-from holdfastd.inference.lexicon import MANY
-from holdfastd.inference.naming import learn
-from holdfastd.inference.people import find_people
+from holdfastd.inference.columns.convention import with_convention
+from holdfastd.inference.columns.gather import gather
+from holdfastd.inference.naming.learn import learn
+from holdfastd.inference.naming.lexicon import MANY
+from holdfastd.inference.naming.people import find_people
 from support.builders import a_catalog, a_table, an_index, columns
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from holdfastd.catalog.model import Catalog, Partition
 from holdfastd.inference.candidates import conclude
-from holdfastd.inference.hints import weigh_joins, weigh_partitions
-from holdfastd.inference.joins import find_joins
+from holdfastd.inference.hints.joins import find_joins
+from holdfastd.inference.hints.weigh import weigh_joins, weigh_partitions
 from holdfastd.inference.model import Hypothesis, Target
 from support.builders import a_catalog, a_foreign_key, a_function, a_table, a_view, columns, table_name, with_definitions
 

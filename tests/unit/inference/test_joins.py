@@ -3,7 +3,7 @@
 import pytest
 
 from holdfastd.catalog.model import Catalog
-from holdfastd.inference.joins import find_joins
+from holdfastd.inference.hints.joins import find_joins
 from support.builders import a_catalog, a_function, a_table, a_view, with_definitions
 
 ITEM_TO_ORDER = "shop.item(order_nr)->shop.orders(id)"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfastd.inference.names import Stem, is_plural, singular, stem_of, words
+from holdfastd.inference.naming.words import Stem, is_plural, singular, stem_of, words
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What a schema teaches about its own names."""
 
-from holdfastd.inference.entities import taken_apart
-from holdfastd.inference.naming import is_bookkeeping, learn
+from holdfastd.inference.naming.entities import taken_apart
+from holdfastd.inference.naming.learn import is_bookkeeping, learn
 from holdfastd.names import TableName
 from support.builders import a_catalog, a_table, table_name
 

@@ -3,7 +3,7 @@
 import pytest
 
 from holdfastd.catalog.model import OnDelete
-from holdfastd.inference.on_delete import advise
+from holdfastd.inference.advice.on_delete import advise
 from support.builders import a_catalog, a_foreign_key, a_table, columns
 
 USERS = a_table("users", "email text", "password text")

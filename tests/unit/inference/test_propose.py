@@ -1,7 +1,7 @@
 """What rows may be asked about beyond names: few proposals, none of them told without rows."""
 
 from holdfastd.inference.candidates import conclude, form_hypotheses
-from holdfastd.inference.propose import propose
+from holdfastd.inference.rows.propose import propose
 from support.builders import a_catalog, a_foreign_key, a_table, columns
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from holdfastd.evidence.model import Overlap
 from holdfastd.inference.model import Evidence, Hypothesis, Target
-from holdfastd.inference.rows import weigh_rows, weight_of
+from holdfastd.inference.rows.weigh import weigh_rows, weight_of
 from holdfastd.names import relationship_id
 from support.builders import a_catalog, a_table, columns
 

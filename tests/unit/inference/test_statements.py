@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from holdfastd.inference.statements import queries_in
+from holdfastd.inference.hints.statements import queries_in
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import re
 
 from holdfastd.catalog.model import Column, Table
-from holdfastd.inference.names import words
+from holdfastd.inference.naming.words import words
 from holdfastd.names import identifier
 
 #: The most telling first.

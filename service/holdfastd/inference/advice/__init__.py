@@ -1,0 +1,1 @@
+"""What should happen to referencing rows when their referenced row is deleted."""

@@ -1,0 +1,79 @@
+"""What should happen to referencing rows when their referenced row is deleted, and why, for somebody who has to sign it.
+
+In come a relationship and all others believed in; out comes advice. Safety first: a wrong RESTRICT annoys, a wrong CASCADE loses rows.
+The custom of the house comes first, then what the rows are; what PostgreSQL could never carry out is not advised.
+"""
+
+from holdfastd.catalog.model import Catalog, OnDelete
+from holdfastd.inference.advice.choices import choices
+from holdfastd.inference.advice.customs import custom
+from holdfastd.inference.advice.feasibility import why_never_null, why_null_is_risky
+from holdfastd.inference.advice.following import tell_followers
+from holdfastd.inference.advice.judgement import Suggestion, judge
+from holdfastd.inference.advice.ownership import Ownership, Pair, Pairs, Relations, look_at
+from holdfastd.inference.model import Advice
+from holdfastd.names import ColumnSet, readable
+
+_COLUMN_LISTS = 150_000  # ON DELETE SET NULL (column, …) came with PostgreSQL 15
+
+
+def advise(catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet, others: Pairs | Relations) -> Advice:
+    """Return the ON DELETE action that fits a relationship, with the reason; `others` are all relationships believed in."""
+    known = others if isinstance(others, Relations) else Relations.of(others)
+    seen = look_at(catalog, referencing, referenced, known)
+    action, reason = _suggest(catalog, seen, known)
+    if action is OnDelete.RESTRICT and (above := _taken_along_by(catalog, seen, known)):
+        action = OnDelete.NO_ACTION
+        reason += f" NO ACTION, not RESTRICT: deleting from {above} takes both along, which RESTRICT could refuse."
+    table, columns = catalog.tables[referencing.table], referencing.columns
+    never, risk = why_never_null(table, columns), why_null_is_risky(table, columns)
+    return Advice(
+        on_delete=action,
+        rationale=reason + _addition(catalog, seen, action, known, never, risk),
+        alternatives=choices(seen, action, can_be_null=not never, risk=risk),
+    )
+
+
+def _suggest(catalog: Catalog, seen: Ownership, known: Relations) -> Suggestion:
+    """Return the action and its reason, worked out once per relationship."""
+    pair = (seen.referencing, seen.referenced)
+    if pair not in known.memory.suggestions:
+        never = why_never_null(catalog.tables[seen.referencing.table], seen.referencing.columns)
+        usual = custom(catalog, seen, known)
+        feasible = usual is not None and not (usual[0] is OnDelete.SET_NULL and never)
+        known.memory.suggestions[pair] = usual if usual is not None and feasible else judge(seen, never_null=never)
+    return known.memory.suggestions[pair]
+
+
+def _taken_along_by(catalog: Catalog, seen: Ownership, known: Relations) -> str:
+    """Return a table from which a CASCADE reaches both tables, so that one deletion removes both rows; empty when there is none."""
+    mine, goals = (
+        {goal.table: (columns, goal) for columns, goal in known.out_of.get(each.table, ())} for each in (seen.referencing, seen.referenced)
+    )
+    for name in sorted(set(mine) & set(goals) - {seen.referencing.table, seen.referenced.table}):
+        if all(_action_of(catalog, pair, known) is OnDelete.CASCADE for pair in (mine[name], goals[name])):
+            return readable(name.name)
+    return ""
+
+
+def _action_of(catalog: Catalog, pair: Pair, known: Relations) -> OnDelete:
+    found = known.memory.suggestions.get(pair)
+    return found[0] if found else _suggest(catalog, look_at(catalog, *pair, known), known)[0]
+
+
+def _addition(catalog: Catalog, seen: Ownership, action: OnDelete, known: Relations, never: str, risk: str) -> str:
+    """Say what else the action means: what is lost, how far it goes, what may stand in its way."""
+    if action is OnDelete.CASCADE:
+        lost = f" This deletes what {seen.rows} records as well." if seen.is_history else ""
+        stuck = f" SET NULL would fail: {never}." if never and seen.may_be_nulled else ""
+        return lost + stuck + tell_followers(catalog, seen.referencing.table, known, lambda pair: _action_of(catalog, pair, known))
+    if action is OnDelete.SET_NULL and risk:
+        return f" Check first: {risk}."
+    if seen.is_partly_nullable and catalog.identity.version_number >= _COLUMN_LISTS:
+        return f" By hand, SET NULL ({_nullable(catalog, seen)}) would keep the row."
+    return ""
+
+
+def _nullable(catalog: Catalog, seen: Ownership) -> str:
+    table = catalog.tables[seen.referencing.table]
+    return ", ".join(readable(name) for name in seen.referencing.columns if not table.column(name).not_null)

@@ -1,0 +1,1 @@
+"""What is seen of every column, and how it is weighed."""

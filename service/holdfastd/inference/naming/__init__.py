@@ -1,0 +1,1 @@
+"""What names mean, in general and in this schema."""

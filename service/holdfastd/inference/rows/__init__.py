@@ -1,0 +1,1 @@
+"""What a look at rows says for and against."""
