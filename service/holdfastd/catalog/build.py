@@ -54,7 +54,7 @@ class Shared:
 def build_tables(rows: Rows, types: Types, shared: Shared) -> dict[int, Table]:
     """Return the tables that the rows describe, by OID; what depends on other tables is still to come."""
     columns = {oid: {row["number"]: _column(row, types, shared) for row in group} for oid, group in _by_table(rows["list_columns"])}
-    indexes = _grouped(rows["list_indexes"], lambda row: _index(row, columns[row["table_oid"]], types, shared))
+    indexes = _grouped(rows["list_indexes"], lambda row: _index(row, columns.get(row["table_oid"], {}), types, shared))
     triggers = _grouped(rows["list_triggers"], _trigger)
     constraints = dict(_by_table(rows["list_constraints"]))
     return {

@@ -6,7 +6,7 @@ takes ACCESS SHARE on a table to print its expressions: only whoever holds it ex
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 
 import asyncpg
@@ -25,7 +25,9 @@ QUERIES = load_queries("holdfastd.catalog", "queries/relations.sql", "queries/ke
 OnProgress = Callable[[int, int], Awaitable[None]]
 
 _OF_A_PAGE = ("list_columns", "list_triggers", "list_indexes", "list_constraints")
+#: Tables of a page, at most, and their columns; one table alone may have more.
 _PAGE = 2_000
+_PAGE_COLUMNS = 50_000
 #: Functions such as pg_get_indexdef look at the present, not at our snapshot: an object dropped meanwhile makes them fail or return NULL.
 _ATTEMPTS = 3
 _LIMIT_SECONDS = 120
@@ -63,9 +65,7 @@ async def _read(connection: asyncpg.Connection, identity: Identity, on_progress:
     types, shared = Types(rows), Shared()
     tables: dict[int, Table] = {}
     # What was made together lies together in the catalog: pages by OID read fewer of its blocks.
-    ordered = sorted(listed, key=lambda row: row["oid"])
-    for first in range(0, len(ordered), _PAGE):
-        some = ordered[first : first + _PAGE]
+    for some in _pages(sorted(listed, key=lambda row: row["oid"])):
         page: dict[str, list[Row]] = {"list_tables": some}
         for name in _OF_A_PAGE:
             page[name] = await connection.fetch(QUERIES[name], [row["oid"] for row in some])
@@ -75,6 +75,20 @@ async def _read(connection: asyncpg.Connection, identity: Identity, on_progress:
             await on_progress(len(tables), len(listed))
     await _fetch_between(connection, oids, rows)
     return await asyncio.to_thread(build_catalog, identity, {oid: tables[oid] for oid in oids}, rows)
+
+
+def _pages(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield tables some at a time: few at once where they are wide."""
+    page: list[Row] = []
+    width = 0
+    for row in rows:
+        if page and (len(page) == _PAGE or width + row["width"] > _PAGE_COLUMNS):
+            yield page
+            page, width = [], 0
+        page.append(row)
+        width += row["width"]
+    if page:
+        yield page
 
 
 async def _fetch_between(connection: asyncpg.Connection, oids: list[int], rows: dict[str, list[Row]]) -> None:

@@ -122,7 +122,7 @@ async def _estimate_choice(connection: asyncpg.Connection, choice: Choice, terms
 
 async def _estimate_or_count(connection: asyncpg.Connection, subject: Subject, terms: Terms) -> RowCount:
     """Estimate a relationship; count it, whatever time that takes, where it cannot be sampled."""
-    seconds = max(terms.estimate_after or 0, _LEAST_ESTIMATE_SECONDS)
+    seconds = max(terms.limit_seconds, _LEAST_ESTIMATE_SECONDS)
     try:
         value, low, high, share = await estimate_orphans(connection, subject, seconds=seconds)
     except (CannotEstimateError, *FAILURES) as error:

@@ -14,8 +14,7 @@ def derive_duplicate_findings(catalog: Catalog) -> list[Finding]:
     """Return one finding per key that can go; a warning where the two would act differently."""
     findings = []
     for key, kept in _duplicates(catalog):
-        differ = (key.on_delete, key.on_update) != (kept.on_delete, kept.on_update)
-        severity = Severity.WARN if differ else Severity.INFO
+        severity = Severity.INFO if messages.actions(key) == messages.actions(kept) else Severity.WARN
         words = messages.duplicate_key(key, kept)
         findings.append(about_part(key.referencing.table, key.name, FindingKind.DUPLICATE_KEY, severity, words))
     return findings
@@ -31,7 +30,7 @@ def _duplicates(catalog: Catalog) -> Iterator[tuple[ForeignKey, ForeignKey]]:
     """Yield each key that can go with the one that stays: the strongest, then the oldest."""
     same: dict[object, list[ForeignKey]] = defaultdict(list)
     for key in catalog.foreign_keys:
-        # The order of the pairs makes no difference to what a key checks; MATCH and DEFERRABLE do.
+        # The order of the pairs makes no difference to what a key checks; MATCH does.
         pairs = frozenset(zip(key.referencing.columns, key.referenced.columns, strict=True))
         same[key.referencing.table, key.referenced.table, pairs, key.match].append(key)
     for keys in same.values():
@@ -40,5 +39,5 @@ def _duplicates(catalog: Catalog) -> Iterator[tuple[ForeignKey, ForeignKey]]:
             yield from ((key, kept) for key in keys if key is not kept)
 
 
-def _weakness(key: ForeignKey) -> tuple[bool, bool, bool, int]:
-    return not key.enforced, not key.triggers_enabled, not key.validated, key.oid
+def _weakness(key: ForeignKey) -> tuple[bool, bool, bool, bool, int]:
+    return not key.enforced, not key.triggers_enabled, not key.validated, key.deferrable, key.oid

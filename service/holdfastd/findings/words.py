@@ -37,9 +37,12 @@ def sentence(text: str) -> str:
     return text.rstrip(".") + "."
 
 
-def add_key_sql(referencing: ColumnSet, referenced: ColumnSet, on_delete: OnDelete, *, not_valid: bool) -> str:
+def add_key_sql(
+    referencing: ColumnSet, referenced: ColumnSet, on_delete: OnDelete, on_update: OnDelete = OnDelete.NO_ACTION, *, not_valid: bool
+) -> str:
     """Return the ALTER TABLE that declares a key."""
-    action = "" if on_delete is OnDelete.NO_ACTION else f" ON DELETE {on_delete}"
+    actions = (("DELETE", on_delete), ("UPDATE", on_update))
+    action = "".join(f" ON {event} {each}" for event, each in actions if each is not OnDelete.NO_ACTION)
     target = f"{qualified(referenced.table)} ({identifiers(referenced.columns)})"
     return (
         f"ALTER TABLE {qualified(referencing.table)} ADD FOREIGN KEY ({identifiers(referencing.columns)})"

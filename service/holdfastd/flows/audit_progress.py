@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import TypeVar
 
 from holdfastd.evidence.counting.audit import Counted
@@ -41,10 +40,9 @@ class AuditProgress:
                 await asyncio.wait({task}, timeout=_ASK_SECONDS)
             return task.result()
         finally:
-            if not task.done():
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            # Whatever the end of the stage raises, the wish to stop is what ends the job.
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def on_part(self, done: int, total: int) -> None:
         """Tell how many parts of a stage are done."""

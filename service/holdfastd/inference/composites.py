@@ -4,8 +4,8 @@ In come a catalog and its naming; out come candidates. Equal names alone prove l
 other), so one member must name the referenced table, or the table must be the root of all that share the key.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from holdfastd.catalog.model import Catalog, Index
@@ -20,6 +20,7 @@ from holdfastd.names import ColumnSet, TableName, readable
 _LONGEST = 5  # members of a key; longer ones are natural keys nobody references
 _PAIR = 2
 _CROWD = 60  # tables with a column of one name beyond which only those near the key are looked at
+_KIN = 100  # tables that share a word beyond which it makes none of them near
 _SHARED_FROM = 3  # equally named members that are no accident any more
 _CONFIDENCE = {"named": 0.9, "own": 0.85, "self": 0.85, "root": 0.8, "prefixed": 0.75}
 #: The key only widens a primary key of one column, which others reference alone, as a rule.
@@ -38,16 +39,17 @@ class _Key:
 
 
 _Holders = dict[Words, dict[TableName, Entity]]
+_Kin = dict[tuple[str, str], dict[TableName, Entity]]
 
 
 def find_composites(catalog: Catalog, naming: Naming) -> tuple[Candidate, ...]:
     """Return the composite relationships that are not declared, the likeliest one per referencing columns."""
     keys = [key for entity in naming.entities.values() for key in _composite_keys(entity)]
     roots = _roots(keys)
-    holders = _holders(naming)
+    holders, kin = _holders(naming), _kin(naming)
     found: dict[frozenset[tuple[TableName, str]], tuple[tuple[float, int, int], Candidate]] = {}
     for key in keys:
-        for other in _holding(key, holders):
+        for other in _holding(key, holders, kin):
             candidate = _candidate(catalog, naming, other, key, roots)
             if candidate is None:
                 continue
@@ -80,18 +82,21 @@ def _members(entity: Entity, index: Index) -> tuple[str, ...]:
 
 def _roots(keys: Sequence[_Key]) -> frozenset[TableName]:
     """Of the tables whose keys have the same names, the one that two or more others are named after."""
-    alike: dict[frozenset[Words], list[Entity]] = defaultdict(list)
+    alike: dict[frozenset[Words], dict[Entity, None]] = defaultdict(dict)
     for key in keys:
-        alike[frozenset(key.words)].append(key.entity)
+        alike[frozenset(key.words)][key.entity] = None
     found = set()
     for entities in alike.values():
-        followers = {
-            entity.table.name: sum(_within(entity.own, other.own) for other in entities if other is not entity) for entity in entities
-        }
-        best = max(followers, key=lambda name: (followers[name], str(name)))
-        if followers[best] > 1:
-            found.add(best)
+        named = Counter(part for entity in entities for part in _parts(entity.own))
+        best = max(entities, key=lambda entity: (named[entity.own], str(entity.name)))
+        if named[best.own] - 1 > 1:
+            found.add(best.name)
     return frozenset(found)
+
+
+def _parts(name: Words) -> set[Words]:
+    """Return what is within a name: words side by side."""
+    return {name[start:end] for start in range(len(name)) for end in range(start + 1, len(name) + 1)}
 
 
 def _holders(naming: Naming) -> _Holders:
@@ -103,23 +108,43 @@ def _holders(naming: Naming) -> _Holders:
     return dict(found)
 
 
-def _holding(key: _Key, holders: _Holders) -> Iterator[Entity]:
+def _kin(naming: Naming) -> _Kin:
+    """Schema and word -> tables of that schema with that word in their name."""
+    found: _Kin = defaultdict(dict)
+    for entity in naming.entities.values():
+        for word in entity.words:
+            found[entity.name.schema, word][entity.name] = entity
+    return dict(found)
+
+
+def _holding(key: _Key, holders: _Holders, kin: _Kin) -> Iterator[Entity]:
     """Tables with a column for every member but the bare `id`; the key's own table is looked at for references to itself.
 
-    Where very many tables hold even the rarest member, only those of the key's schema that share a word with its table are looked at.
+    Where very many tables hold even the rarest member, as they do a tenant's, only those near the key are looked at.
     """
     needed = [(words, full) for words, full in zip(key.words, key.full, strict=True) if words != ("id",)]
-    listed = [(*holders.get(words, {}).values(), *(holders.get(full, {}).values() if full != words else ())) for words, full in needed]
-    rarest = min(listed, key=len, default=())
+    rarest = min((_with_either(holders, words, full) for words, full in needed), key=len, default={})
     if len(rarest) > _CROWD:
-        own = set(key.entity.words)
-        rarest = tuple(each for each in rarest if each.name.schema == key.entity.name.schema and not own.isdisjoint(each.words))
+        rarest = _near(key.entity, key.words, holders, kin)
     names = {
         each.name: each
-        for each in (key.entity, *rarest)
+        for each in (key.entity, *rarest.values())
         if each is key.entity or all(words in each.by_words or full in each.by_words for words, full in needed)
     }
     yield from (names[name] for name in sorted(names))
+
+
+def _with_either(holders: _Holders, words: Words, full: Words) -> dict[TableName, Entity]:
+    return holders.get(words, {}) if full == words else holders.get(words, {}) | holders.get(full, {})
+
+
+def _near(entity: Entity, members: Iterable[Words], holders: _Holders, kin: _Kin) -> dict[TableName, Entity]:
+    """Return the tables of a key's schema with a column named after the key's table, or with a telling word of its name."""
+    schema = entity.name.schema
+    called = {(*name, *words) for name in (entity.words, entity.own) for words in members}
+    alike = (tables for word in entity.words if len(tables := kin[schema, word]) <= _KIN)
+    groups = (*(holders.get(words, {}) for words in called), *alike)
+    return {name: each for tables in groups for name, each in tables.items() if name.schema == schema}
 
 
 def _candidate(catalog: Catalog, naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName]) -> Candidate | None:
@@ -228,7 +253,3 @@ def _is_own(naming: Naming, entity: Entity, stem: Stem) -> bool:
         return False
     readings = naming.readings.near(squash(stem.words), entity)
     return all(reading.entity is entity for reading in readings if reading.is_plain)
-
-
-def _within(part: Words, whole: Words) -> bool:
-    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))

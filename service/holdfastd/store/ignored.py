@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
+
+from holdfastd.errors import NotFound, Reason
 from holdfastd.findings.model import Ignored
 from holdfastd.store.documents import searchable, storable
 
 
 async def put(connection: Any, database_id: str, ignored: Ignored) -> None:
-    """Ignore a finding of a database, in place of what was decided about it before."""
+    """Ignore a finding of a database, in place of what was decided about it before. NotFound when the database was removed meanwhile."""
     query = """
         INSERT INTO ignored_findings (database_id, finding_hash, finding_id, reason, principal, create_time, expire_time)
         VALUES ($1, sha256(convert_to($2, 'UTF8')), $2, $3, $4, $5, $6)
@@ -16,9 +19,12 @@ async def put(connection: Any, database_id: str, ignored: Ignored) -> None:
         SET reason = excluded.reason, principal = excluded.principal,
             create_time = excluded.create_time, expire_time = excluded.expire_time
     """
-    await connection.execute(
-        query, database_id, ignored.finding_id, storable(ignored.reason), ignored.principal, ignored.create_time, ignored.expire_time
-    )
+    try:
+        await connection.execute(
+            query, database_id, ignored.finding_id, storable(ignored.reason), ignored.principal, ignored.create_time, ignored.expire_time
+        )
+    except asyncpg.ForeignKeyViolationError:
+        raise NotFound("The database was removed just now.", reason=Reason.DATABASE_NOT_FOUND) from None
 
 
 async def remove(connection: Any, database_id: str, finding_id: str) -> None:

@@ -245,6 +245,36 @@ async def test_tables_are_read_some_at_a_time(any_database: str, monkeypatch: py
     assert [str(key.referenced) for key in catalog.foreign_keys] == [f"public.{name}(id)" for name in "bcde"]
 
 
+async def test_wide_tables_are_read_fewer_at_a_time(any_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns fill the memory, not tables; one that is wider than the limit comes alone."""
+    monkeypatch.setattr(read, "_PAGE_COLUMNS", 5)
+    told: list[tuple[int, int]] = []
+
+    async def on_progress(done: int, total: int) -> None:
+        told.append((done, total))
+
+    connection = await connect(any_database, application_name="test", read_only=False)
+    try:
+        for name, width in (("a", 2), ("b", 3), ("c", 0), ("d", 7), ("e", 1)):
+            await connection.execute(f"CREATE TABLE public.{name} ({', '.join(f'c{number} integer' for number in range(width))})")
+        catalog = await read_catalog(connection, on_progress=on_progress)
+    finally:
+        await connection.close()
+
+    assert told == [(3, 5), (4, 5), (5, 5)]
+    assert [len(table.columns) for table in catalog.tables.values()] == [2, 3, 0, 7, 1]
+
+
+async def test_a_table_without_columns_may_have_an_index(any_database: str) -> None:
+    """Of nothing but an expression, which outlives the last column."""
+    catalog = await catalog_of(
+        any_database, "CREATE TABLE public.t (a integer); CREATE INDEX one ON public.t ((1)); ALTER TABLE public.t DROP COLUMN a"
+    )
+
+    table = table_of(catalog, "t")
+    assert (table.columns, [index.columns for index in table.indexes]) == ((), [(None,)])
+
+
 async def test_names_come_as_they_are(any_database: str) -> None:
     """Quotes, newlines and dots in names change nothing."""
     schema, name, column = 'a."b', 'x\n"; DROP', "%s $1 \\"

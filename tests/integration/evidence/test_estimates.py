@@ -8,6 +8,7 @@ import pytest
 
 from holdfastd.catalog.operators import resolve_operators
 from holdfastd.catalog.read import read_catalog
+from holdfastd.evidence import orphans
 from holdfastd.evidence.counting.choose import Choice, choose, choose_all
 from holdfastd.evidence.counting.estimating import CannotEstimateError, _draw, estimate_orphans
 from holdfastd.evidence.counting.intervals import estimate
@@ -103,6 +104,21 @@ async def test_a_count_that_hits_the_limit_is_estimated(session: asyncpg.Connect
     assert estimated.low is not None
     assert estimated.high is not None
     assert 1 <= estimated.low <= estimated.value <= estimated.high
+
+
+async def test_an_estimate_takes_no_longer_than_a_count_may(session: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever allows a century per count gets an hour for the count, and not the century for its estimate."""
+    allowed: list[float] = []
+
+    async def estimate_at_once(_connection: object, _subject: object, *, seconds: float) -> tuple[int, int, int, float]:
+        allowed.append(seconds)
+        return 1, 1, 1, 0.5
+
+    monkeypatch.setattr(orphans, "estimate_orphans", estimate_at_once)
+    subject = await make(session, "n % 97 = 0")
+    estimated = await count(session, subject, timeout_seconds=0.001, estimate_after=3e9)
+
+    assert (estimated.exactness, allowed) == (Exactness.ESTIMATED, [1.0])
 
 
 async def test_time_bounds_the_draws(session: asyncpg.Connection) -> None:

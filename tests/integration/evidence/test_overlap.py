@@ -81,6 +81,42 @@ async def test_counts_are_those_of_brute_force(session):
     assert by_few.found_rows == pytest.approx(2 / 3, abs=0.01)
 
 
+async def test_greatest_and_smallest_numbers_are_looked_up_too(owner, session):
+    """Whoever marks "none" by the greatest bigint does not keep the other values from being seen."""
+    await owner.execute(
+        """
+        CREATE TABLE public.wide (id bigint PRIMARY KEY);
+        INSERT INTO public.wide SELECT generate_series(1, 50) UNION ALL VALUES (-9223372036854775808), (9223372036854775807);
+        CREATE TABLE public.far (wide_id bigint, r_id bigint);
+        INSERT INTO public.far SELECT id, id FROM public.wide; ANALYZE;
+        """
+    )
+    overlaps = await look(session, think(named("far", "wide_id"), named("wide", "id")), think(named("far", "r_id"), named("r", "id")))
+
+    assert {name: (each.sampled, each.found) for name, each in overlaps.items()} == {
+        "public.far(wide_id)->public.wide(id)": (52, 52),
+        "public.far(r_id)->public.r(id)": (52, 25),
+    }
+
+
+async def test_types_and_collations_of_ones_own_are_looked_up_too(owner, session):
+    """A type that is called like a built-in one, and a collation that knows no regular expressions."""
+    await owner.execute(
+        """
+        CREATE COLLATION public.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        CREATE TYPE public.int4 AS ENUM ('1', 'two', 'three');
+        CREATE TABLE public.key (id public.int4 PRIMARY KEY, name text COLLATE public.blind UNIQUE);
+        INSERT INTO public.key VALUES ('1', 'one'), ('two', 'TWO');
+        CREATE TABLE public.own (key_id public.int4, name text COLLATE public.blind);
+        INSERT INTO public.own VALUES ('1', 'One'), ('two', 'two'), ('three', 'three'); ANALYZE;
+        """
+    )
+    overlaps = await look(session, think(named("own", "key_id"), named("key", "id")), think(named("own", "name"), named("key", "name")))
+
+    assert {(each.sampled, each.found) for each in overlaps.values()} == {(3, 2)}
+    assert len(overlaps) == 2
+
+
 async def test_empty_tables_are_told_from_missing_values(session):
     """No value to look up is one thing, no row to find it in another."""
     overlaps = await look(session, think(named("empty", "r_id"), named("r", "id")), think(named("t", "number"), named("empty", "id")))

@@ -184,6 +184,24 @@ async def test_several_keys_of_a_table_in_one_pass(session: asyncpg.Connection) 
     assert await run_count(session, table, count, TERMS) == (3, 2, 3)
 
 
+async def test_a_column_may_be_called_as_a_strategy_calls_its_own(session: asyncpg.Connection) -> None:
+    """None of them fails over a name, which would only show as a slow count."""
+    names = ("number", "rows", "lowest", "key", "first", "block", "value")
+    await session.execute(
+        f"""
+        CREATE TABLE public.r (key integer PRIMARY KEY); INSERT INTO public.r SELECT generate_series(1, 90);
+        CREATE TABLE public.t ({", ".join(f"{name} integer" for name in names)});
+        INSERT INTO public.t SELECT {", ".join("n" for _ in names)} FROM generate_series(1, 100) AS n; ANALYZE;
+        {"; ".join(f"CREATE INDEX ON public.t ({name})" for name in names)}
+        """
+    )
+    pairs = [(ColumnSet(TableName("public", "t"), (name,)), ColumnSet(TableName("public", "r"), ("key",))) for name in names]
+    for subject in await subjects_of(session, pairs):
+        counts = possible_counts(subject)
+        assert {count.strategy for count in counts} == set(Strategy)
+        assert [await number(session, count) for count in counts] == [10] * len(counts)
+
+
 async def test_strategies_give_up_when_statistics_mislead(session: asyncpg.Connection) -> None:
     """More gaps or values than four times the expected: no number, and count_choice counts in the plain way."""
     await session.execute(

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from holdfastd.errors import NotFound, Reason
 from holdfastd.findings.model import Ignored
 from holdfastd.store import databases, ignored
 from holdfastd.store.pool import Store
@@ -38,6 +39,18 @@ async def test_ids_may_be_longer_than_an_index_entry(store: Store, finding_id: s
 
         await ignored.remove(connection, shop.id, finding_id)
         assert await ignored.read(connection, shop.id, [finding_id]) == {}
+
+
+async def test_a_decision_about_a_removed_database_is_refused(store: Store) -> None:
+    """It was there when the caller asked, and went before the decision was written."""
+    shop = await add_database(store)
+    async with store.transaction() as connection:
+        await databases.remove(connection, "shop")
+
+    with pytest.raises(NotFound) as refused:
+        async with store.transaction() as connection:
+            await ignored.put(connection, shop.id, DECISION)
+    assert refused.value.reason is Reason.DATABASE_NOT_FOUND
 
 
 async def test_decisions_go_with_their_database(store: Store) -> None:

@@ -18,7 +18,7 @@ from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
 from support.scripted import ScriptedServer
 from unit.cli.conftest import Holdfast
-from unit.cli.samples import FAILED_JOB, IGNORED, JOB, PLAN_ID, RELATIONSHIPS, RESPONSES
+from unit.cli.samples import DECLARED, FAILED_JOB, IGNORED, JOB, PLAN_ID, RELATIONSHIPS, RESPONSES
 from unit.cli.scripts import PLAIN
 
 
@@ -144,6 +144,19 @@ def test_one_relationship_is_shown_whole(ready: ScriptedServer, holdfast: Holdfa
     ):
         assert words in shown, words
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_relationship_declared_twice_is_shown_twice(ready: ScriptedServer, holdfast: Holdfast):
+    """Two constraints on the same columns are one relationship, by short name and by id."""
+    again = core.Relationship()
+    again.CopyFrom(DECLARED)
+    again.constraint_name = "fk_again"
+    ready.answers["ListRelationships"] = audit_pb.ListRelationshipsResponse(relationships=[DECLARED, again])
+    by_id, by_name = (holdfast("relationships", "charging", name) for name in (DECLARED.id, "Order Lines(Order, line)"))
+
+    assert (by_id.code, by_id.out) == (0, by_name.out)
+    assert "fk_order_lines" in by_id.out
+    assert "fk_again" in by_id.out
 
 
 def test_ignored_findings_are_left_out_and_counted(ready: ScriptedServer, holdfast: Holdfast):

@@ -44,7 +44,12 @@ def facts(relationships=(), findings=(), **changes):
     return Facts(**values | changes)
 
 
-SAMPLE = facts([*RELATIONSHIPS[:4], ESTIMATED, RELATIONSHIPS[5], DECLARED, DOUBTFUL], [FINDINGS[0], IGNORED])
+def a_finding(kind, item=None, severity=core.SEVERITY_WARN, state=core.FINDING_STATE_OPEN):
+    return core.Finding(kind=kind, severity=severity, state=state, relationship_id=item.id if item else "", message="It is so.")
+
+
+UNCOUNTED = a_finding(core.FINDING_KIND_NOT_AUDITABLE, DECLARED)
+SAMPLE = facts([*RELATIONSHIPS[:4], ESTIMATED, RELATIONSHIPS[5], DECLARED, DOUBTFUL], [FINDINGS[0], UNCOUNTED, IGNORED])
 
 
 class Page(HTMLParser):
@@ -167,6 +172,26 @@ def test_the_urgent_comes_first():
     assert "1 relationship was not counted" in texts[-1]
 
 
+def test_what_somebody_lives_with_is_not_urgent():
+    """Ignored findings are told further down, not first."""
+    item = RELATIONSHIPS[2]
+    kinds = (core.FINDING_KIND_ORPHAN_ROWS, core.FINDING_KIND_UNDECLARED_KEY, core.FINDING_KIND_UNINDEXED_KEY)
+    accepted = [a_finding(kind, item, state=core.FINDING_STATE_IGNORED) for kind in kinds]
+
+    assert len(first_things(facts([item], [a_finding(kind, item) for kind in kinds]))) == 3
+    assert first_things(facts([item], accepted)) == []
+
+
+def test_no_warning_goes_untold():
+    """Nothing to do is said only when nothing but hints is open."""
+    warning, hint = (a_finding(core.FINDING_KIND_INVALID_INDEX, severity=level) for level in (core.SEVERITY_WARN, core.SEVERITY_INFO))
+
+    assert [todo.text for todo in first_things(facts([], [warning, warning]))] == [
+        "2 other findings will hurt some day: invalid index (2)."
+    ]
+    assert first_things(facts([], [hint])) == []
+
+
 def test_many_orphans_of_one_table_hint_at_rows_missing_there():
     """A table that was loaded in part makes orphan rows everywhere."""
     pointing = [relationship(f"t{number}", "concept_id", "concepts", 5) for number in range(5)]
@@ -184,7 +209,7 @@ def test_a_sound_database_has_a_short_report():
     headings = [block.text for block in build_report(facts([sound])) if isinstance(block, Heading)]
 
     assert headings == ["Audit of charging", "Summary", "What to do first"]
-    assert "Nothing: every relationship is declared" in render_markdown(build_report(facts([sound])))
+    assert "Nothing: no open finding is worse than INFO." in render_markdown(build_report(facts([sound])))
 
 
 def test_the_report_says_what_is_known():
@@ -260,10 +285,12 @@ def test_commands_name_one_relationship():
     other = core.Relationship()
     other.CopyFrom(RELATIONSHIPS[2])
     other.referencing.schema = "archive"
+    other.id = other.id.replace("public", "archive")
     both = facts([RELATIONSHIPS[2], other])
 
     assert argument(facts(RELATIONSHIPS), RELATIONSHIPS[2]) == "reports.station_id"
     assert argument(both, other) == "archive.reports.station_id"
+    assert argument(facts([RELATIONSHIPS[2], RELATIONSHIPS[2]]), RELATIONSHIPS[2]) == "reports.station_id"
     assert argument(facts([DECLARED]), DECLARED) == "'" + DECLARED.id + "'"
 
 

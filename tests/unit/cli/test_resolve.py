@@ -36,6 +36,11 @@ def test_ambiguous_name_lists_the_ids():
     assert resolve("old.reports.station_id", [REPORTS, other]) == other.id
 
 
+def test_two_constraints_declare_one_relationship():
+    """Then its name is not ambiguous."""
+    assert resolve("reports.station_id", [REPORTS, REPORTS]) == REPORTS.id
+
+
 def test_unknown_name_suggests_the_nearest():
     """Typing errors are the usual reason."""
     with pytest.raises(InputError, match=r"perhaps 'reports\.station_id'"):

@@ -69,6 +69,13 @@ def test_few_distinct_values_are_hopped_over() -> None:
     assert (chosen.strategy, chosen.why) == (Strategy.LOOSE_SCAN, "the column is indexed and holds about 200 distinct values")
 
 
+def test_many_distinct_values_are_not_believed() -> None:
+    """ANALYZE saw 150,000 of a million: hopping would give up after a while, and the hash start only then."""
+    chosen = choose(subject(replace(ROWS, ordered_indexes=INDEXED, distinct=150_000, visible=0), kind="text"))
+
+    assert chosen.strategy is Strategy.HASH
+
+
 def test_two_indexes_of_vacuumed_tables_are_merged() -> None:
     """Nothing beats reading two indexes of text side by side."""
     assert choose(subject(replace(ROWS, ordered_indexes=INDEXED), kind="text")).strategy is Strategy.MERGE

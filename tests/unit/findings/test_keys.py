@@ -35,10 +35,11 @@ def derive(catalog: Catalog) -> list[Finding]:
         ({"validated": False}, {}, "first"),
         ({"enforced": False, "validated": False}, {"validated": False}, "first"),
         ({"triggers_enabled": False}, {"validated": False}, "first"),
+        ({"deferrable": True}, {}, "first"),
     ],
 )
 def test_the_weaker_of_two_equal_keys_can_go(one: dict[str, bool], other: dict[str, bool], goes: str) -> None:
-    """Enforced before not, then enabled, then validated, then the older; nothing else is said about the one that goes."""
+    """Enforced before not, then enabled, then validated, then checked at once, then the older; nothing else is said about the one that goes."""
     (finding, *rest) = [found for found in derive(declaring(replace(KEY, **one), replace(TWIN, **other))) if found.part]
 
     assert rest == []

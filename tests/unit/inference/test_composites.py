@@ -54,3 +54,11 @@ def test_what_a_wider_relationship_guarantees_is_lowered():
     confidences = found(DAG_RUN, TASK, note)
     assert confidences["task_instance_note(dag_id, task_id, run_id)->task_instance(dag_id, task_id, run_id)"] > 0.7
     assert confidences["task_instance_note(dag_id, run_id)->dag_run(dag_id, run_id)"] < 0.5
+
+
+def test_many_tables_of_one_tenant_column_reference_what_they_name():
+    """Where every table holds `tenant_id`, the table that a column names is found all the same."""
+    others = [a_table(f"thing_{number}", "tenant_id integer", "id integer", key=("tenant_id", "id")) for number in range(80)]
+    customers = a_table("customers", "tenant_id integer", "id integer", key=("tenant_id", "id"))
+    orders = a_table("orders", "tenant_id integer", "id integer", "customer_id integer not null", key=("tenant_id", "id"))
+    assert list(found(*others, customers, orders)) == ["orders(tenant_id, customer_id)->customers(tenant_id, id)"]

@@ -27,7 +27,7 @@ def test_a_family_leads_back_to_what_its_tables_are_named_after():
 
 
 @pytest.mark.parametrize(("bases", "told"), [(BASES, True), (BASES[:3], False)])
-def test_four_tables_are_a_family_and_evidence_says_so(bases: tuple[str, ...], told: bool):
+def test_four_tables_are_a_family_and_evidence_says_so(bases: tuple[str, ...], *, told: bool):
     rules = {item.rule: item.text for each in infer_candidates(a_catalog(*a_family("new_id", *bases))) for item in each.evidence}
 
     assert ("family" in rules) is told

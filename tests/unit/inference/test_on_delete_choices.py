@@ -122,6 +122,9 @@ def test_two_rows_that_go_together_do_not_block_each_other():
     found = advice(*tables, of=of, others=others)
     assert (found.on_delete, found.alternatives[0].on_delete) == (OnDelete.NO_ACTION, OnDelete.RESTRICT)
     assert "deleting from workspaces takes both along" in found.rationale
+    kept = a_foreign_key(columns("card_types", "workspace_id"), columns("workspaces", "id"), OnDelete.NO_ACTION)
+    found = advice(tables[0], replace(tables[1], foreign_keys=(kept,)), tables[2], of=of, others=others)
+    assert found.on_delete is OnDelete.RESTRICT, "a declared key says itself what it takes along"
 
 
 def test_part_of_a_pair_can_be_set_null_by_hand():

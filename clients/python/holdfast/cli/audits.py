@@ -103,10 +103,10 @@ async def relationships(session: Session, name: Name, relationship: OneRelations
         session.tell(f"Next: holdfast relationships {name} RELATIONSHIP · holdfast orphans {name} RELATIONSHIP")
         return
     wanted = resolve(relationship, found.relationships)
-    [one] = [item for item in found.relationships if item.id == wanted]
+    chosen = [item for item in found.relationships if item.id == wanted]
     del found.relationships[:]
-    found.relationships.append(one)
-    session.show(found, details.one(one))
+    found.relationships.extend(chosen)
+    session.show(found, details.whole(chosen))
 
 
 @command(commands, "findings", example="holdfast findings shop --severity error")

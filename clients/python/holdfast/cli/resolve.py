@@ -27,7 +27,8 @@ async def list_relationships(client: Holdfast, database: str) -> tuple[Relations
 def resolve(name: str, relationships: Iterable[Relationship]) -> str:
     """Return the id of the one relationship that the name fits; InputError when none or several do."""
     known = tuple(relationships)
-    found = [relationship.id for relationship in known if name in names(relationship)]
+    # Two constraints may declare one relationship.
+    found = list(dict.fromkeys(relationship.id for relationship in known if name in names(relationship)))
     match found:
         case [only]:
             return only

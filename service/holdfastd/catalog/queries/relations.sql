@@ -21,6 +21,7 @@ SELECT relation.oid AS oid,
        namespace.nspname AS schema,
        relation.relname AS name,
        relation.relkind::pg_catalog.text AS kind,
+       relation.relnatts::pg_catalog.int4 AS width,
        CASE WHEN relation.relkind = 'p' THEN leaves.row_estimate ELSE relation.reltuples END::pg_catalog.float8 AS row_estimate,
        CASE WHEN relation.relkind = 'p' THEN leaves.pages ELSE relation.relpages + coalesce(toast.relpages, 0) END::pg_catalog.int8
            * pg_catalog.current_setting('block_size')::pg_catalog.int8 AS size_bytes,

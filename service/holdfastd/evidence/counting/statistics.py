@@ -56,7 +56,8 @@ def _statistics(column: Column, table: asyncpg.Record, noted: asyncpg.Record | N
     if noted is None:
         return known
     distinct = noted["distinct_values"]
-    has_extremes = column.type.base_name in _INTEGERS and noted["lowest"] is not None
+    is_integer = column.type.base_schema == "pg_catalog" and column.type.base_name in _INTEGERS
+    has_extremes = is_integer and noted["lowest"] is not None
     return ColumnStatistics(
         rows=known.rows,
         pages=known.pages,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from holdfastd.catalog.model import Catalog, Operator, Table
+from holdfastd.evidence.counting.gap_walk import GREATEST
 from holdfastd.evidence.statements import from_only, key_match
 from holdfastd.names import ColumnSet, identifier, identifiers
 
@@ -53,7 +54,10 @@ Range = tuple[int, int]
 
 def is_whole_number(table: Table, columns: tuple[str, ...]) -> bool:
     """Tell whether a key is one column of whole numbers."""
-    return len(columns) == 1 and table.column(columns[0]).type.base_name in _WHOLE
+    if len(columns) != 1:
+        return False
+    kind = table.column(columns[0]).type
+    return kind.base_schema == "pg_catalog" and kind.base_name in _WHOLE
 
 
 def probe_sql(catalog: Catalog, probes: Sequence[Probe], ranges: Mapping[ColumnSet, Range]) -> str:
@@ -95,7 +99,8 @@ def _within(place: int, bounds: Range | None) -> tuple[str, str, str, str]:
     """Return how many values lie in a range, how many of their neighbours the key holds, and the lowest and highest of them."""
     if bounds is None:
         return ("NULL",) * 4
-    inside = f"looked.value BETWEEN {bounds[0]}::pg_catalog.int8 AND {bounds[1]}::pg_catalog.int8"
+    # In parentheses: the lowest bigint is one only together with its sign.
+    inside = f"looked.value BETWEEN ({bounds[0]})::pg_catalog.int8 AND ({bounds[1]})::pg_catalog.int8"
     return (
         f"pg_catalog.count(*) FILTER (WHERE {inside})",
         f"pg_catalog.count(*) FILTER (WHERE {inside} AND looked.near_{place})",
@@ -113,7 +118,9 @@ def _is_next_found(catalog: Catalog, aim: Aim, value: str) -> str:
     """Return whether a key of whole numbers holds a value's neighbour: where it does, finding the value itself means little."""
     table = catalog.tables[aim.referenced.table]
     column = f"referenced.{identifier(aim.referenced.columns[0])}"
-    return f"EXISTS (SELECT FROM {from_only(table)} AS referenced WHERE {column} OPERATOR(pg_catalog.=) ({value} + 1))"
+    # The greatest bigint has no next number.
+    following = f"nullif({value}, {GREATEST}) + 1"
+    return f"EXISTS (SELECT FROM {from_only(table)} AS referenced WHERE {column} OPERATOR(pg_catalog.=) ({following}))"
 
 
 def _array(expressions: Sequence[str]) -> str:
@@ -171,6 +178,8 @@ def _one_key(catalog: Catalog, number: int, key: ColumnSet) -> str:
     elif len(key.columns) == 1:
         length = "pg_catalog.avg(pg_catalog.length(value.written))::pg_catalog.float8"
         digits = "pg_catalog.bool_and(value.written OPERATOR(pg_catalog.~) '^[0-9]+$')"
-        source = f" FROM (SELECT key.{column}::pg_catalog.text AS written FROM {own} AS key LIMIT {_LOOKED_AT}) AS value"
+        # Under any collation: a nondeterministic one knows no regular expressions.
+        written = f'key.{column}::pg_catalog.text COLLATE pg_catalog."C"'
+        source = f" FROM (SELECT {written} AS written FROM {own} AS key LIMIT {_LOOKED_AT}) AS value"
     return f"""(SELECT {number} AS number, {counted} AS rows, {lowest} AS lowest, {highest} AS highest,
        {length} AS length, {digits} AS digits{source})"""

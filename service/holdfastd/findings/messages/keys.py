@@ -57,15 +57,15 @@ def duplicate_key(key: ForeignKey, kept: ForeignKey) -> Words:
     """A foreign key that another one on the same columns makes superfluous."""
     table = key.referencing.table
     name, other = identifier(key.name), identifier(kept.name)
-    if key.on_delete is kept.on_delete and key.on_update is kept.on_update:
+    if actions(key) == actions(kept):
         consequence = "Every write is checked twice, and a change to one key leaves the other as it was."
         check = ""
     else:
         consequence = (
-            f"The two disagree about deletions and updates ({_actions(key)} against {_actions(kept)}), "
+            f"The two disagree about deletions and updates ({actions(key)} against {actions(kept)}), "
             "so what happens depends on which fires first."
         )
-        check = f" if {_actions(kept)} is what you want"
+        check = f" if {actions(kept)} is what you want"
     return Words(
         message=f"Foreign keys {name} and {other} of {table} both say that {key.referencing} references {key.referenced}.",
         consequence=consequence,
@@ -103,9 +103,11 @@ def _allow_null(table: Table, key: ForeignKey, columns: Sequence[str], action: s
     )
 
 
-def _actions(key: ForeignKey) -> str:
+def actions(key: ForeignKey) -> str:
+    """Return what a key does on deletion and update, as SQL says it."""
+    columns = f" ({identifiers(key.set_null_columns)})" if key.set_null_columns else ""
     update = "" if key.on_update is OnDelete.NO_ACTION else f" ON UPDATE {key.on_update}"
-    return f"ON DELETE {key.on_delete}{update}"
+    return f"ON DELETE {key.on_delete}{columns}{update}"
 
 
 def _strength(kept: ForeignKey, dropped: ForeignKey) -> str:
@@ -114,6 +116,7 @@ def _strength(kept: ForeignKey, dropped: ForeignKey) -> str:
         (kept.enforced, dropped.enforced, "which is enforced"),
         (kept.triggers_enabled, dropped.triggers_enabled, "whose triggers are enabled"),
         (kept.validated, dropped.validated, "which is validated"),
+        (not kept.deferrable, not dropped.deferrable, "which is checked at once"),
     ):
         if has and not lacks:
             return f", {text}"

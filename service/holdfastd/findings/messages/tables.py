@@ -70,7 +70,7 @@ def partition_without_key(root: Table, partition: Partition, missing: Sequence[t
     one = len(missing) == 1
     statements = listed(
         [
-            add_key_sql(ColumnSet(partition.name, key.referencing.columns), key.referenced, key.on_delete, not_valid=True)
+            add_key_sql(ColumnSet(partition.name, key.referencing.columns), key.referenced, key.on_delete, key.on_update, not_valid=True)
             for key, _ in missing
         ]
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from holdfastd.catalog.model import Catalog, OnDelete
+from holdfastd.catalog.model import OnDelete
 from holdfastd.inference.advice.likeness import ends_like
 from holdfastd.inference.advice.meanings import RECORDS
 from holdfastd.inference.advice.ownership import Pair, Relations
@@ -15,9 +15,9 @@ _FAR = 100  # tables after which nobody needs to know more
 ActionOf = Callable[[Pair], OnDelete]
 
 
-def tell_followers(catalog: Catalog, table: TableName, known: Relations, action_of: ActionOf) -> str:
+def tell_followers(table: TableName, known: Relations, action_of: ActionOf) -> str:
     """Return one sentence on the tables that a CASCADE into this one goes on to, records first; empty when there are none."""
-    found = _closure(catalog, table, known, action_of)
+    found = _closure(table, known, action_of)
     if not found:
         return ""
     records = [name for name in found if _keeps_records(name)]
@@ -33,25 +33,19 @@ def _keeps_records(table: TableName) -> bool:
     return ends_like(words(table.name)[-2:], RECORDS)
 
 
-def _closure(catalog: Catalog, table: TableName, known: Relations, action_of: ActionOf) -> tuple[TableName, ...]:
+def _closure(table: TableName, known: Relations, action_of: ActionOf) -> tuple[TableName, ...]:
     """Return the tables reached, the nearest first."""
     found, place = [table], 0
     while place < len(found) < _FAR:
-        found += [name for name in _followers(catalog, found[place], known, action_of) if name not in found]
+        found += [name for name in _followers(found[place], known, action_of) if name not in found]
         place += 1
     return tuple(found[1:])
 
 
-def _followers(catalog: Catalog, table: TableName, known: Relations, action_of: ActionOf) -> tuple[TableName, ...]:
-    """Return the tables that the next step reaches: by a declared key as it says, by an inferred one as it is advised."""
+def _followers(table: TableName, known: Relations, action_of: ActionOf) -> tuple[TableName, ...]:
+    """Return the tables that the next step reaches."""
     if table in known.memory.followers:
         return known.memory.followers[table]
-    pairs = known.into.get(table, ())
-    declared = {
-        (key.referencing, key.referenced): key.on_delete
-        for name in {referencing.table for referencing, _ in pairs}
-        for key in catalog.tables[name].foreign_keys
-    }
-    found = {pair[0].table for pair in pairs if (declared.get(pair) or action_of(pair)) is OnDelete.CASCADE}
+    found = {pair[0].table for pair in known.into.get(table, ()) if action_of(pair) is OnDelete.CASCADE}
     known.memory.followers[table] = tuple(sorted(found))
     return known.memory.followers[table]

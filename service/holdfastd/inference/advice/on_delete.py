@@ -48,15 +48,22 @@ def _suggest(catalog: Catalog, seen: Ownership, known: Relations) -> Suggestion:
 def _taken_along_by(catalog: Catalog, seen: Ownership, known: Relations) -> str:
     """Return a table from which a CASCADE reaches both tables, so that one deletion removes both rows; empty when there is none."""
     mine, goals = (
-        {goal.table: (columns, goal) for columns, goal in known.out_of.get(each.table, ())} for each in (seen.referencing, seen.referenced)
+        {
+            pair[1].table
+            for pair in known.out_of.get(each.table, ())
+            if pair[1].table not in {seen.referencing.table, seen.referenced.table} and _action_of(catalog, pair, known) is OnDelete.CASCADE
+        }
+        for each in (seen.referencing, seen.referenced)
     )
-    for name in sorted(set(mine) & set(goals) - {seen.referencing.table, seen.referenced.table}):
-        if all(_action_of(catalog, pair, known) is OnDelete.CASCADE for pair in (mine[name], goals[name])):
-            return readable(name.name)
-    return ""
+    return readable(min(mine & goals).name) if mine & goals else ""
 
 
 def _action_of(catalog: Catalog, pair: Pair, known: Relations) -> OnDelete:
+    """Return what a relationship does on deletion: as declared, else as advised."""
+    keys = catalog.tables[pair[0].table].foreign_keys
+    declared = next((key.on_delete for key in keys if (key.referencing, key.referenced) == pair), None)
+    if declared is not None:
+        return declared
     found = known.memory.suggestions.get(pair)
     return found[0] if found else _suggest(catalog, look_at(catalog, *pair, known), known)[0]
 
@@ -66,7 +73,7 @@ def _addition(catalog: Catalog, seen: Ownership, action: OnDelete, known: Relati
     if action is OnDelete.CASCADE:
         lost = f" This deletes what {seen.rows} records as well." if seen.is_history else ""
         stuck = f" SET NULL would fail: {never}." if never and seen.may_be_nulled else ""
-        return lost + stuck + tell_followers(catalog, seen.referencing.table, known, lambda pair: _action_of(catalog, pair, known))
+        return lost + stuck + tell_followers(seen.referencing.table, known, lambda pair: _action_of(catalog, pair, known))
     if action is OnDelete.SET_NULL and risk:
         return f" Check first: {risk}."
     if seen.is_partly_nullable and catalog.identity.version_number >= _COLUMN_LISTS:

@@ -42,8 +42,8 @@ def weigh_families(catalog: Catalog, hypotheses: Sequence[Hypothesis]) -> tuple[
     families: dict[tuple[str, Words, str], list[_Member]] = defaultdict(list)
     for table in catalog.tables.values():
         base, tail = _named_after(table, named)
-        for column in table.columns if base is not None else ():
-            if _may_lead_back(table, column, stem_of(words(column.name)), stems):
+        for column in table.columns:
+            if base is not None and _may_lead_back(table, column, stem_of(words(column.name)), stems):
                 families[table.name.schema, tail, column.name].append(_Member(table, base))
     believed = {each.referencing: each.targets[0].referenced for each in hypotheses if _confidence(each) >= _BELIEVED}
     hints = (hint for (_, _, column), members in families.items() for hint in _hints(catalog, column, members, believed))

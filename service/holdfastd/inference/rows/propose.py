@@ -4,7 +4,7 @@ In come a catalog and hypotheses; out come the same and further ones, a bounded 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -26,15 +26,20 @@ _STEM = 4  # letters that two words share before they may be of one family: ship
 #: Words that end a column's name and lead to something: ship_via, reports_to.
 _LEADING = frozenset({"at", "by", "for", "from", "in", "into", "of", "on", "to", "under", "via", "with"})
 
+#: Keys by schema and by what they are called or made of; those of all schemas together under the schema "".
+_Shelf = Mapping[tuple[str, str], tuple[ColumnSet, ...]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Keys:
     """The keys of a catalog, by what may lead to them."""
 
-    #: Primary keys of one column by the beginning of each word of their table's name.
-    by_stem: Mapping[str, tuple[ColumnSet, ...]]
+    #: Primary keys of one column by schema, words of the table's name, and name of the column.
+    by_name: Mapping[tuple[str, tuple[str, ...], str], ColumnSet]
+    #: The same by the beginning of the last word of the table's name.
+    by_stem: _Shelf
     #: Primary keys of texts and uuids by type as printed: values of these are found nowhere by accident.
-    telling: Mapping[str, tuple[ColumnSet, ...]]
+    telling: _Shelf
     #: Primary keys of several columns.
     composite: tuple[ColumnSet, ...]
 
@@ -57,19 +62,27 @@ def _keys_of(catalog: Catalog) -> _Keys:
         for index in table.indexes:
             if index.is_primary and is_referenceable(index):
                 (single if len(index.columns) == 1 else composite).append(ColumnSet(table.name, table.primary_key))
-    by_stem: dict[str, list[ColumnSet]] = defaultdict(list)
-    telling: dict[str, list[ColumnSet]] = defaultdict(list)
-    for key in single:
-        for word in set(words(key.table.name)):
-            by_stem[word[:_STEM]].append(key)
-        kind = catalog.tables[key.table].column(key.columns[0]).type
-        if kind.category == "S" or kind.base_name == "uuid":
-            telling[kind.formatted].append(key)
+    kinds = {key: catalog.tables[key.table].column(key.columns[0]).type for key in single}
     return _Keys(
-        by_stem={stem: tuple(found) for stem, found in by_stem.items()},
-        telling={formatted: tuple(found) for formatted, found in telling.items()},
+        by_name={(key.table.schema, words(key.table.name), key.columns[0]): key for key in reversed(single)},
+        by_stem=_shelf((word[:_STEM], key) for key in single for word in words(key.table.name)[-1:]),
+        telling=_shelf((kind.formatted, key) for key, kind in kinds.items() if kind.category == "S" or kind.base_name == "uuid"),
         composite=tuple(composite),
     )
+
+
+def _shelf(labelled: Iterable[tuple[str, ColumnSet]]) -> _Shelf:
+    found: dict[tuple[str, str], list[ColumnSet]] = defaultdict(list)
+    for label, key in labelled:
+        found[key.table.schema, label].append(key)
+        found["", label].append(key)
+    return {place: tuple(keys) for place, keys in found.items()}
+
+
+def _near(shelf: _Shelf, label: str, schema: str) -> Iterator[ColumnSet]:
+    """Yield the keys with a label, those of a schema first."""
+    yield from shelf.get((schema, label), ())
+    yield from (key for key in shelf.get(("", label), ()) if key.table.schema != schema)
 
 
 def _singles(catalog: Catalog, keys: _Keys, taken: Collection[ColumnSet]) -> Iterator[Hypothesis]:
@@ -94,20 +107,14 @@ def _extends(catalog: Catalog, keys: _Keys, table: Table, column: Column) -> Hyp
     if column.name not in table.primary_key or column.identity or column.default:
         return None
     own = words(table.name.name)
-    above = [key for length in range(len(own) - 1, 0, -1) for key in _named(keys, own[:length], column.name, table.name.schema)]
+    above = [keys.by_name.get((table.name.schema, own[:length], column.name)) for length in range(len(own) - 1, 0, -1)]
     return _hypothesis(
         catalog,
         ColumnSet(table.name, (column.name,)),
-        above[:1],
+        [key for key in above if key is not None][:1],
         "extends",
         "the referencing table is named after {table} and shares its key",
     )
-
-
-def _named(keys: _Keys, name: tuple[str, ...], column: str, schema: str) -> Iterator[ColumnSet]:
-    for key in keys.by_stem.get(name[0][:_STEM], ()):
-        if key.table.schema == schema and key.columns == (column,) and words(key.table.name) == name:
-            yield key
 
 
 def _leads(catalog: Catalog, _: _Keys, table: Table, column: Column) -> Hypothesis | None:
@@ -132,11 +139,12 @@ def _shares_stem(catalog: Catalog, keys: _Keys, table: Table, column: Column) ->
     if not parts or set(stem.words) & EXTERNAL_WORDS or len(parts[-1]) < _STEM:
         return None
     word = parts[-1]
-    near = [key for key in keys.by_stem.get(word[:_STEM], ()) if _is_family(word, words(key.table.name)) and key.table != table.name]
     leads = bool(stem.words) and stem.words[-1] in _LEADING
     rule = "stem_leads" if leads else "stem_keyed" if stem.suffix else "stem"
-    if rule == "stem" or not near:
+    if rule == "stem":
         return None
+    alike = _near(keys.by_stem, word[:_STEM], table.name.schema)
+    near = (key for key in alike if _is_family(word, words(key.table.name)) and key.table != table.name)
     return _hypothesis(catalog, ColumnSet(table.name, (column.name,)), near, rule, "{column} and {table} are words of one family")
 
 
@@ -148,7 +156,7 @@ def _of_type(catalog: Catalog, keys: _Keys, table: Table, column: Column) -> Hyp
     """A text or uuid of just the type of some key, under a name that says nothing."""
     if column.default and "(" in column.default and column.name in table.primary_key:
         return None
-    alike = keys.telling.get(column.type.formatted, ())
+    alike = _near(keys.telling, column.type.formatted, table.name.schema)
     if column.type.base_name == "uuid":
         return _hypothesis(catalog, ColumnSet(table.name, (column.name,)), alike, "same_uuid", "{column} is a uuid as {key} is")
     if column.type.category != "S" or not _may_be_code(table, column):
@@ -179,16 +187,15 @@ def _composites(catalog: Catalog, keys: _Keys, hypotheses: Sequence[Hypothesis],
             if not is_own and referencing not in taken and (name, key.table) not in believed:
                 found[referencing].append(key)
     for referencing, referenced in found.items():
-        hypothesis = _hypothesis(catalog, referencing, referenced, "same_key_names", "its columns are called like those of {key}")
+        near = sorted(referenced, key=lambda key: key.table.schema != referencing.table.schema)
+        hypothesis = _hypothesis(catalog, referencing, near, "same_key_names", "its columns are called like those of {key}")
         if hypothesis is not None:
             yield hypothesis
 
 
-def _hypothesis(catalog: Catalog, referencing: ColumnSet, keys: Sequence[ColumnSet], rule: str, text: str) -> Hypothesis | None:
-    """Put columns and the keys they may point at together, those that PostgreSQL could compare; keys of the same schema first."""
-    schema = referencing.table.schema
-    near = chain((key for key in keys if key.table.schema == schema), (key for key in keys if key.table.schema != schema))
-    fitting = (key for key in near if key != referencing and resolve_operators(catalog, referencing, key) is not None)
+def _hypothesis(catalog: Catalog, referencing: ColumnSet, keys: Iterable[ColumnSet], rule: str, text: str) -> Hypothesis | None:
+    """Put columns and the keys they may point at together, the first that PostgreSQL could compare."""
+    fitting = (key for key in keys if key != referencing and resolve_operators(catalog, referencing, key) is not None)
     some = tuple(islice(fitting, _TARGETS))
     if not some:
         return None

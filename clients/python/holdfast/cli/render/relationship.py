@@ -1,6 +1,6 @@
 """One relationship, whole: why Holdfast believes in it, what it may mean instead, and what is known about its orphan rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -32,9 +32,15 @@ from holdfast.v1.core_pb2 import (
 )
 
 
-def one(item: Relationship) -> RenderableType:
-    """Return everything that is known about a relationship."""
-    return Group(facts(_head(item)), *_reasons(item), *_orphans(item))
+def whole(items: Sequence[Relationship]) -> RenderableType:
+    """Return everything that is known about a relationship; it comes once per constraint that declares it."""
+    return Group(*(part for place, item in enumerate(items) for part in (*(("",) if place else ()), *_parts(item))))
+
+
+def _parts(item: Relationship) -> Iterator[RenderableType]:
+    yield facts(_head(item))
+    yield from _reasons(item)
+    yield from _orphans(item)
 
 
 def _head(item: Relationship) -> Iterator[tuple[str, Cell]]:

@@ -9,7 +9,7 @@ from holdfast.cli.report import findings, keys
 from holdfast.cli.report.blocks import Block, Code, Document, Grid, Heading, Items, Line, Paragraph, Strong, reworded
 from holdfast.cli.report.gather import Facts, is_counted
 from holdfast.cli.report.more import more
-from holdfast.cli.report.triage import first_things, orphan_total, plural, severities
+from holdfast.cli.report.triage import NOTHING_TO_DO, first_things, orphan_total, plural, severities
 from holdfast.v1.core_pb2 import (
     EXACTNESS_ESTIMATED,
     RELATIONSHIP_STATE_NOT_ENFORCED,
@@ -84,7 +84,7 @@ def _summary(facts: Facts) -> Iterator[Line]:
         total = f"{orphan_total(orphans)} {'row references' if orphan_total(orphans) == '1' else 'rows reference'} nothing"
         yield Strong(total), f", in {plural(len(orphans), 'relationship')} of {plural(len(tables), 'table')}."
     else:
-        yield "No row that was counted references nothing."
+        yield f"No orphan row was counted{', relationships for review aside' if facts.doubtful else ''}."
     weak = sum(item.state in (RELATIONSHIP_STATE_NOT_ENFORCED, RELATIONSHIP_STATE_NOT_VALIDATED) for item in facts.relationships)
     if declared:
         yield (
@@ -101,7 +101,7 @@ def _first(facts: Facts) -> Iterator[Block]:
     todos = first_things(facts)
     yield Heading(2, "What to do first")
     if not todos:
-        yield Paragraph("Nothing: every relationship is declared, indexed, and holds.")
+        yield Paragraph(NOTHING_TO_DO)
         return
     yield Items([(todo.text, " ", Code(todo.command)) for todo in todos], numbered=True)
 

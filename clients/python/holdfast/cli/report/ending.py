@@ -5,7 +5,7 @@ from rich.text import Text
 
 from holdfast.cli.render.audits import one
 from holdfast.cli.report.gather import Facts
-from holdfast.cli.report.triage import first_things, severities
+from holdfast.cli.report.triage import NOTHING_TO_DO, first_things, severities
 
 
 def ending(facts: Facts) -> RenderableType:
@@ -16,6 +16,6 @@ def ending(facts: Facts) -> RenderableType:
         one(facts.audit),
         "",
         Text("What matters", style="bold"),
-        *(lines or [Text("Nothing: every relationship is declared and holds.", style="green")]),
+        *(lines or [Text(NOTHING_TO_DO, style="green")]),
         Text(severities(facts), style="dim"),
     )

@@ -9,10 +9,22 @@ from holdfast.cli.render.words import clean, number, prose, relationship, table,
 from holdfast.cli.report.gather import Facts, is_counted
 from holdfast.cli.resolve import names
 from holdfast.v1 import core_pb2 as core
-from holdfast.v1.core_pb2 import EXACTNESS_ESTIMATED, Finding, Relationship, Severity
+from holdfast.v1.core_pb2 import EXACTNESS_ESTIMATED, Finding, FindingKind, Relationship, Severity
 
 _HOLLOW = (core.FINDING_KIND_DISABLED_KEY, core.FINDING_KIND_ORPHANS_UNDER_VALID_KEY)
 _HALF = (core.FINDING_KIND_NOT_VALIDATED_KEY, core.FINDING_KIND_NOT_ENFORCED_KEY)
+_ORPHANS = (core.FINDING_KIND_ORPHAN_ROWS, core.FINDING_KIND_ORPHANS_UNDER_VALID_KEY)
+#: Kinds that a rule below speaks of.
+_SPOKEN_OF = (
+    *_HOLLOW,
+    *_HALF,
+    *_ORPHANS,
+    core.FINDING_KIND_ROWS_HIDDEN,
+    core.FINDING_KIND_UNDECLARED_KEY,
+    core.FINDING_KIND_UNINDEXED_KEY,
+    core.FINDING_KIND_NOT_AUDITABLE,
+)
+NOTHING_TO_DO = "Nothing: no open finding is worse than INFO."
 _NAMED = 3
 _SEVERAL = 4
 
@@ -55,6 +67,12 @@ def _of(facts: Facts, kinds: Sequence[int]) -> list[Finding]:
     return [finding for finding in facts.open if finding.kind in kinds]
 
 
+def _standing(facts: Facts, items: Sequence[Relationship], kinds: Sequence[int]) -> list[Relationship]:
+    """Return the relationships but for those whose finding somebody decided to live with."""
+    accepted = {finding.relationship_id for finding in facts.ignored if finding.kind in kinds}
+    return [item for item in items if item.id not in accepted]
+
+
 def _named(texts: Sequence[str]) -> str:
     # A name may hold a line break; a sentence may not.
     shown = ", ".join(texts[:_NAMED]).replace("\n", "�")
@@ -82,7 +100,7 @@ def _hidden_rows(facts: Facts) -> Todo | None:
 
 
 def _orphan_rows(facts: Facts) -> Todo | None:
-    found = facts.with_orphans
+    found = _standing(facts, facts.with_orphans, _ORPHANS)
     if not found:
         return None
     worst = [f"{relationship(item.id)} ({orphan_total([item])})" for item in found]
@@ -97,7 +115,7 @@ def _orphan_rows(facts: Facts) -> Todo | None:
 
 def _missing_rows(facts: Facts) -> Todo | None:
     """Tell when most relationships with orphan rows reference one table: then rows may be missing there, not too many here."""
-    found = facts.with_orphans
+    found = _standing(facts, facts.with_orphans, _ORPHANS)
     by_table: dict[str, list[Relationship]] = {}
     for item in found:
         by_table.setdefault(table(item.referenced), []).append(item)
@@ -111,11 +129,13 @@ def _missing_rows(facts: Facts) -> Todo | None:
 
 
 def _undeclared_keys(facts: Facts) -> Todo | None:
-    count = len(facts.undeclared)
-    if not count:
+    found = _standing(facts, facts.undeclared, [core.FINDING_KIND_UNDECLARED_KEY])
+    if not found:
         return None
-    what = "1 key is not declared" if count == 1 else f"{number(count)} keys are not declared"
-    return Todo(text=f"{what}: nothing stops the next orphan row.", command=f"holdfast plan {facts.name}")
+    return Todo(
+        text=f"{plural(len(found), 'key is', 'keys are')} not declared: nothing stops the next orphan row.",
+        command=f"holdfast plan {facts.name}",
+    )
 
 
 def _half_keys(facts: Facts) -> Todo | None:
@@ -127,27 +147,38 @@ def _half_keys(facts: Facts) -> Todo | None:
 
 
 def _indexes(facts: Facts) -> Todo | None:
-    count = sum(not item.indexed for item in facts.meant)
-    if not count:
+    found = _of(facts, [core.FINDING_KIND_UNINDEXED_KEY])
+    if not found:
         return None
-    what = "1 key has" if count == 1 else f"{number(count)} keys have"
-    text = f"{what} no usable index: every deletion of a referenced row reads the whole referencing table."
+    missing = plural(len(found), "index is", "indexes are")
+    text = f"{missing} missing on referencing columns: every deletion of a referenced row reads the whole referencing table."
     command = f"holdfast plan {facts.name}" if facts.undeclared else f"holdfast findings {facts.name} --severity warn"
     return Todo(text=text, command=command)
 
 
 def _uncounted(facts: Facts) -> Todo | None:
-    found = [item for item in facts.uncounted if not item.obstacle]
+    found = [finding for finding in _of(facts, [core.FINDING_KIND_NOT_AUDITABLE]) if finding.severity > core.SEVERITY_INFO]
     if not found:
         return None
     text = f"{plural(len(found), 'relationship was', 'relationships were')} not counted, so nobody knows whether rows are missing there."
-    return Todo(text=text, command=f"holdfast databases check {facts.name}")
+    return Todo(text=text, command=f"holdfast findings {facts.name} --severity warn")
+
+
+def _others(facts: Facts) -> Todo | None:
+    """What hurts some day and is no rule's own business."""
+    found = [finding for finding in facts.open if finding.severity > core.SEVERITY_INFO and finding.kind not in _SPOKEN_OF]
+    if not found:
+        return None
+    kinds = Counter(finding.kind for finding in found)
+    told = [f"{word(FindingKind, kind).lower()} ({number(count)})" for kind, count in kinds.most_common()]
+    text = f"{plural(len(found), 'other finding')} will hurt some day: {_named(told)}."
+    return Todo(text=text, command=f"holdfast findings {facts.name} --severity warn")
 
 
 def argument(facts: Facts, item: Relationship) -> str:
     """Return the shortest name of a relationship that no other one has, quoted for a shell."""
     spellings = [name for name in names(item)[2:] if "(" not in name]
-    alone = (name for name in spellings if sum(name in names(other) for other in facts.relationships) == 1)
+    alone = (name for name in spellings if {other.id for other in facts.relationships if name in names(other)} == {item.id})
     return shlex.quote(clean(next(alone, item.id)))
 
 
@@ -160,4 +191,5 @@ _RULES: tuple[Callable[[Facts], Todo | None], ...] = (
     _half_keys,
     _indexes,
     _uncounted,
+    _others,
 )
