@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from holdfastd.inference.model import Tier
 from holdfastd.jobs.model import JobKind, JobState
 from holdfastd.store import audits, jobs
 from holdfastd.store.model import LatestAudit
@@ -130,7 +131,9 @@ async def read_snapshot(store: Store) -> Snapshot:
 
 
 def _numbers(audit: LatestAudit) -> DatabaseNumbers:
-    counted = (relationship for relationship in audit.relationships if relationship.orphan_rows.is_known)
+    # Values of a column that may be no reference at all are nothing to wake anybody for.
+    meant = (relationship for relationship in audit.relationships if relationship.tier is not Tier.REVIEW)
+    counted = (relationship for relationship in meant if relationship.orphan_rows.is_known)
     return DatabaseNumbers(
         database=audit.database,
         orphan_rows={relationship.id: relationship.orphan_rows.value for relationship in counted},

@@ -2,9 +2,10 @@
 
     python tests/benchmarks/discovery_speed.py [--tables N …] [--shape SHAPE …]
 
-Three shapes: `schemas` repeats real ones in a schema per copy, `modules` repeats them under a prefix per module, as plugins do;
-`made` is drawn from a list of words and needs no corpus. One process per line, so that peaks of memory are its own. CPU seconds, not
-wall: other work on the machine does not count. Growth is the exponent between a line and the one before: 1 is linear.
+Four shapes: `schemas` repeats real ones in a schema per copy, `modules` repeats them under a prefix per module, as plugins do;
+`made` is drawn from a list of words and needs no corpus, and so is `pairs`, where every key begins with `tenant_id`. One process
+per line, so that peaks of memory are its own. CPU seconds, not wall: other work on the machine does not count. Growth is the exponent
+between a line and the one before: 1 is linear.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from holdfastd.inference.candidates import conclude, form_hypotheses  # noqa: E4
 
 CORPUS = ROOT.parent / "shared" / "corpus"
 TABLES = (500, 1_000, 2_500, 5_000, 10_000)
-SHAPES = ("schemas", "modules", "made")
+SHAPES = ("schemas", "modules", "made", "pairs")
 #: What the made schemas are about.
 _WORDS = (
     "account address agreement asset batch bill branch budget campaign carrier category channel claim client contract coupon course crate "
@@ -63,7 +64,7 @@ def main() -> int:
         f"{'shape':8s} {'tables':>7s} {'columns':>8s} {'candidates':>11s} {'CPU s':>7s} {'growth':>7s} {'MB, catalog':>12s} {'MB, peak':>9s}"
     )
     for shape in options.shape:
-        if shape != "made" and not CORPUS.is_dir():
+        if shape not in {"made", "pairs"} and not CORPUS.is_dir():
             print(f"{shape:8s} skipped: no corpus at {CORPUS}")
             continue
         before: tuple[int, float] | None = None
@@ -92,7 +93,7 @@ def _peak() -> int:
 
 
 def _shaped(shape: str, tables: int) -> Iterator[Facts]:
-    made = _made(tables) if shape == "made" else _repeated(shape, tables)
+    made = _made(tables) if shape == "made" else _in_pairs(tables) if shape == "pairs" else _repeated(shape, tables)
     for table, _ in zip(made, range(tables), strict=False):
         yield table
 
@@ -137,6 +138,17 @@ def _made(tables: int) -> Iterator[Facts]:
         ]
         key = {"name": f"{name}_pkey", "kind": "p", "columns": ["id"]}
         yield {"schema": "public", "name": f"{name}s", "columns": columns, "keys": [key], "indexes": indexes}
+
+
+def _in_pairs(tables: int) -> Iterator[Facts]:
+    """The made ones, each with the tenant in its key and one word before every name."""
+    for table in _made(tables):
+        key = {**table["keys"][0], "columns": ["tenant_id", "id"]}
+        yield table | {
+            "name": f"app_{table['name']}",
+            "columns": [{"name": "tenant_id", "type": "integer"}, *table["columns"]],
+            "keys": [key],
+        }
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from holdfastd.evidence.model import Exactness, RowCount
+from holdfastd.inference.model import Tier
 from holdfastd.jobs.model import JobKind, JobState
 from holdfastd.metrics import DatabaseNumbers, Metrics, Snapshot, _numbers, refresh_forever
 from holdfastd.store.model import LatestAudit
@@ -68,11 +69,12 @@ def test_before_the_first_audit_there_are_no_numbers():
 
 
 def test_an_audit_becomes_numbers():
-    """Relationships that could not be counted are absent, not zero."""
+    """Relationships that could not be counted are absent, not zero; those for review are absent, too."""
     uncounted = RowCount(value=0, exactness=Exactness.NOT_COUNTED, as_of=MOMENT, reason="no privilege")
-    counted, other = a_relationship("a", orphans=8), a_relationship("b")
+    counted, other, doubtful = a_relationship("a", orphans=8), a_relationship("b"), a_relationship("c", orphans=5)
     object.__setattr__(other, "orphan_rows", uncounted)
-    audit = LatestAudit(database="shop", end_time=MOMENT, duration_seconds=2.0, summary=SUMMARY, relationships=(counted, other))
+    object.__setattr__(doubtful, "tier", Tier.REVIEW)
+    audit = LatestAudit(database="shop", end_time=MOMENT, duration_seconds=2.0, summary=SUMMARY, relationships=(counted, other, doubtful))
 
     found = _numbers(audit)
 

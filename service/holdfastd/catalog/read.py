@@ -44,12 +44,17 @@ async def read_catalog(connection: asyncpg.Connection, *, with_definitions: bool
 
 
 async def _read_patiently(connection: asyncpg.Connection, identity: Identity, on_progress: OnProgress | None) -> Catalog:
-    """Read all, again when somebody dropped or locked what we were looking at."""
+    """Read all, again when somebody dropped or locked what we were looking at, or when it is not UTF-8."""
+    is_utf8 = True
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with asyncio.timeout(_LIMIT_SECONDS), connection.transaction(isolation="repeatable_read", readonly=True):
+                if not is_utf8:
+                    await connection.execute("SET LOCAL client_encoding = 'LATIN1'")
                 return await _read(connection, identity, on_progress)
         except asyncpg.PostgresError as error:
+            # A database in SQL_ASCII holds any bytes. In LATIN1 each is a letter: a comment that looks odd is no reason to give up.
+            is_utf8 = is_utf8 and not isinstance(error, asyncpg.CharacterNotInRepertoireError)
             if attempt == _ATTEMPTS or is_connection_lost(error):
                 raise
     raise AssertionError

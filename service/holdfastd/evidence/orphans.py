@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import asyncpg
 
 from holdfastd.catalog.model import Catalog, Operator, TableKind
-from holdfastd.errors import InvalidField, Reason, Refused
+from holdfastd.errors import InvalidField, NotFound, Reason, Refused
 from holdfastd.evidence.counting.choose import Choice, choose
 from holdfastd.evidence.counting.estimating import CannotEstimateError, estimate_orphans
 from holdfastd.evidence.counting.hash_join import count_by_hash
@@ -142,8 +142,13 @@ async def _estimate_or_count(connection: asyncpg.Connection, subject: Subject, t
 async def sample_orphans(
     connection: asyncpg.Connection, catalog: Catalog, relationship: Relationship, *, limit: int, columns: tuple[str, ...]
 ) -> OrphanSamples:
-    """Read some orphan rows: primary key and referencing columns, then the columns asked for."""
+    """Read some orphan rows: primary key and referencing columns, then those asked for. NotFound when the columns are gone by now."""
     referencing, referenced = relationship.referencing, relationship.referenced
+    for columns_then in (referencing, referenced):
+        present = catalog.tables.get(columns_then.table)
+        if present is None or not present.has_columns(columns_then.columns):
+            message = f"{columns_then} was dropped or renamed since the audit; audit again."
+            raise NotFound(message, reason=Reason.RELATIONSHIP_NOT_FOUND, facts={"relationship": relationship.id})
     obstacle = relationship.obstacle or find_obstacle(
         Subject(catalog=catalog, referencing=referencing, referenced=referenced, operators=relationship.operators)
     )

@@ -13,6 +13,9 @@ REFERENCED = "referenced"
 #: Operand types that stand for any type of a family: the parser resolves them from the column, a cast would only hide it.
 _POLYMORPHIC = frozenset({"anyarray", "anyenum", "anymultirange", "anyrange", "record"})
 
+#: What pg_constraint names for the PERIOD of a key (PostgreSQL 18); all other columns are compared by an equality.
+_OVERLAPS = "&&"
+
 
 def key_match(
     catalog: Catalog,
@@ -57,9 +60,10 @@ def orphan_condition(
 ) -> str:
     """Return the condition under which a row of the referencing table, known as `alias`, is an orphan row."""
     match = key_match(catalog, referencing, referenced, operators, referencing_alias=alias)
+    covered = _period_covered(catalog, referencing, referenced, operators, alias=alias)
     return (
         f"{all_not_null(referencing, alias=alias)} AND NOT EXISTS "
-        f"(SELECT FROM {from_only(catalog.tables[referenced.table])} AS {REFERENCED} WHERE {match})"
+        f"(SELECT FROM {from_only(catalog.tables[referenced.table])} AS {REFERENCED} WHERE {match}{covered})"
     )
 
 
@@ -146,6 +150,18 @@ def _pair_match(referencing: Column, referenced: Column, operator: Operator, *, 
         schema, name = referenced.collation
         right += f" COLLATE {identifier(schema)}.{identifier(name)}"
     return f"{left} OPERATOR({identifier(operator.schema)}.{operator.name}) {right}"
+
+
+def _period_covered(catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet, operators: tuple[Operator, ...], *, alias: str) -> str:
+    """Return what a key by PERIOD asks for beyond overlap, as the end of a SELECT: all its rows together cover the period."""
+    tables = catalog.tables
+    covered = [
+        f"{_operand(alias, tables[referencing.table].column(name), operator.right)} OPERATOR(pg_catalog.<@)"
+        f" pg_catalog.range_agg({_operand(REFERENCED, tables[referenced.table].column(key_name), operator.left)})"
+        for name, key_name, operator in zip(referencing.columns, referenced.columns, operators, strict=True)
+        if operator.name == _OVERLAPS
+    ]
+    return f" HAVING {' AND '.join(covered)}" if covered else ""
 
 
 def _operand(alias: str, column: Column, operand_type: tuple[str, str]) -> str:

@@ -20,7 +20,7 @@ def derive_orphan_findings(catalog: Catalog, relationships: Sequence[Relationshi
     for relationship in relationships:
         count = relationship.orphan_rows
         if count.is_known:
-            findings += [_orphan_rows(catalog, relationship)] if count.value else []
+            findings += [_orphan_rows(catalog, relationship)] if count.value and not _is_likelier_none(relationship) else []
         elif count.reason and not relationship.obstacle:
             # An obstacle is a finding of its own, and the reason why nothing was counted.
             table = _hiding(relationship)
@@ -40,6 +40,11 @@ def _orphan_rows(catalog: Catalog, relationship: Relationship) -> Finding:
     is_certain = relationship.tier is not Tier.REVIEW
     severity = Severity.ERROR if is_certain else Severity.INFO
     return about(relationship, FindingKind.ORPHAN_ROWS, severity, messages.orphan_rows(catalog, relationship, is_certain=is_certain))
+
+
+def _is_likelier_none(relationship: Relationship) -> bool:
+    """Tell whether a doubtful relationship has no row that references anything: then nothing is wrong with the rows."""
+    return relationship.tier is Tier.REVIEW and any(each.rule == "values_missing" for each in relationship.evidence)
 
 
 def _not_auditable(catalog: Catalog, relationship: Relationship) -> Finding:

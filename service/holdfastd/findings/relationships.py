@@ -49,7 +49,7 @@ def _not_unique(catalog: Catalog, group: Sequence[Relationship]) -> Finding:
     """One index is missing, however many relationships want it: the surest of them carries the finding."""
     surest = min(group, key=lambda relationship: (-relationship.confidence, relationship.id))
     referenced = catalog.tables[surest.referenced.table]
-    words = messages.referenced_not_unique(surest, len(group) - 1, _almost_unique(referenced, surest.referenced.columns))
+    words = messages.referenced_not_unique(surest, referenced, len(group) - 1, _almost_unique(referenced, surest.referenced.columns))
     return about(surest, FindingKind.REFERENCED_NOT_UNIQUE, _severity(surest), words)
 
 

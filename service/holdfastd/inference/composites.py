@@ -5,7 +5,7 @@ other), so one member must name the referenced table, or the table must be the r
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from holdfastd.catalog.model import Catalog, Index
@@ -20,7 +20,7 @@ from holdfastd.names import ColumnSet, TableName, readable
 _LONGEST = 5  # members of a key; longer ones are natural keys nobody references
 _PAIR = 2
 _CROWD = 60  # tables with a column of one name beyond which only those near the key are looked at
-_KIN = 100  # tables that share a word beyond which it makes none of them near
+_FEW = 12  # tables with a column named after the end of a name, beyond which that end names others
 _SHARED_FROM = 3  # equally named members that are no accident any more
 _CONFIDENCE = {"named": 0.9, "own": 0.85, "self": 0.85, "root": 0.8, "prefixed": 0.75}
 #: The key only widens a primary key of one column, which others reference alone, as a rule.
@@ -138,13 +138,18 @@ def _with_either(holders: _Holders, words: Words, full: Words) -> dict[TableName
     return holders.get(words, {}) if full == words else holders.get(words, {}) | holders.get(full, {})
 
 
-def _near(entity: Entity, members: Iterable[Words], holders: _Holders, kin: _Kin) -> dict[TableName, Entity]:
-    """Return the tables of a key's schema with a column named after the key's table, or with a telling word of its name."""
-    schema = entity.name.schema
-    called = {(*name, *words) for name in (entity.words, entity.own) for words in members}
-    alike = (tables for word in entity.words if len(tables := kin[schema, word]) <= _KIN)
-    groups = (*(holders.get(words, {}) for words in called), *alike)
-    return {name: each for tables in groups for name, each in tables.items() if name.schema == schema}
+def _near(entity: Entity, members: Sequence[Words], holders: _Holders, kin: _Kin) -> dict[TableName, Entity]:
+    """Return the tables of a key's schema with a column named after the key's table, or named after it themselves."""
+    # A module's second word is the first of many names in a schema where every name has one.
+    schema, module, found = entity.name.schema, min(entity.module, 1), {}
+    for start in range(len(entity.words)):
+        for words in members:
+            held = holders.get((*entity.words[start:], *words), {})
+            if start <= module or len(held) <= _FEW:
+                found.update({name: each for name, each in held.items() if name.schema == schema})
+    own = set(entity.words[module:])
+    rarest = min((kin[schema, word] for word in own), key=len)
+    return found | {name: each for name, each in rarest.items() if own.issubset(each.words)}
 
 
 def _candidate(catalog: Catalog, naming: Naming, other: Entity, key: _Key, roots: frozenset[TableName]) -> Candidate | None:

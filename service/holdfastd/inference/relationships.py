@@ -26,7 +26,8 @@ def derive_relationships(catalog: Catalog, candidates: Sequence[Candidate], coun
     believed = [(key.referencing, key.referenced) for key in catalog.foreign_keys]
     believed += [(candidate.referencing, candidate.referenced) for candidate in candidates]
     found = [_declared(catalog, key, counts) for key in catalog.foreign_keys]
-    known = Relations.of(believed)
+    doubtful = [(candidate.referencing, candidate.referenced) for candidate in candidates if candidate.confidence < PLANNED_FROM]
+    known = Relations.of(believed, doubtful)
     found += [_inferred(catalog, candidate, counts, known) for candidate in candidates]
     return tuple(sorted(found, key=lambda each: (each.referencing.table, each.referencing.columns, each.referenced, each.constraint_name)))
 
@@ -105,7 +106,7 @@ def explain_obstacle(catalog: Catalog, referencing: ColumnSet, referenced: Colum
         return f"{referenced} is not unique: a foreign key needs a primary key or a unique index on exactly these columns."
     left = ", ".join(catalog.tables[referencing.table].column(name).type.formatted for name in referencing.columns)
     right = ", ".join(catalog.tables[referenced.table].column(name).type.formatted for name in referenced.columns)
-    return f"{referencing} is {left}, {referenced} is {right}: PostgreSQL has no operator to compare them."
+    return f"{referencing} is {left}, {referenced} is {right}: no operator compares them as a foreign key would."
 
 
 def is_nullable(catalog: Catalog, referencing: ColumnSet) -> bool:

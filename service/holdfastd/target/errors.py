@@ -25,6 +25,8 @@ _AGAIN = frozenset({"40001", "40P01"})
 _LOST_CLASSES = ("08",)
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
 _EXHAUSTED_CLASS = "53"
+#: What foreign data wrappers raise: the connection from the target to another server, not ours.
+_REMOTE_CLASSES = ("08", "HV")
 _LOGIN_REFUSED = {
     "28000": "The target refused the login; check user, password and pg_hba.conf.",
     "28P01": "The target refused the login; check user and password.",
@@ -40,7 +42,9 @@ def sqlstate(error: BaseException) -> str:
 def is_connection_lost(error: BaseException) -> bool:
     """Tell whether the session is gone, so that nothing more can be asked over it."""
     if isinstance(error, asyncpg.PostgresError):
-        return sqlstate(error).startswith(_LOST_CLASSES) or sqlstate(error) in _LOST
+        # What ends a session is FATAL, or made up by the driver; after an ERROR the server listens on.
+        is_ended = getattr(error, "severity_en", None) != "ERROR"
+        return is_ended and (sqlstate(error).startswith(_LOST_CLASSES) or sqlstate(error) in _LOST)
     return isinstance(error, FAILURES)
 
 
@@ -59,7 +63,7 @@ def translate(error: Exception, *, role: str, table: TableName | None = None, pr
         )
     if state == _LOCK_NOT_AVAILABLE:
         return Refused("A lock could not be had in time; try again when the tables are less busy.", reason=Reason.LOCK_TIMEOUT, facts=facts)
-    if state == _STOPPED or state in _AGAIN or state.startswith(_EXHAUSTED_CLASS):
+    if state == _STOPPED or state in _AGAIN or state.startswith((_EXHAUSTED_CLASS, *_REMOTE_CLASSES)):
         return unreachable(f"The target database stopped the statement (SQLSTATE {state}); try again.", facts)
     return HoldfastError(f"The target database refused a statement of Holdfast (SQLSTATE {state}).", reason=Reason.INTERNAL, facts=facts)
 

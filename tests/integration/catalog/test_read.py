@@ -1,5 +1,6 @@
 """The reader against real catalogs: everything in the model, on every version."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from holdfastd.catalog.read import QUERIES, read_catalog
 from holdfastd.errors import Reason, Refused
 from holdfastd.names import ColumnSet, TableName
 from holdfastd.target.session import connect
+from support.postgres import Server
 
 PG15, PG18 = 150_000, 180_000
 
@@ -273,6 +275,24 @@ async def test_a_table_without_columns_may_have_an_index(any_database: str) -> N
 
     table = table_of(catalog, "t")
     assert (table.columns, [index.columns for index in table.indexes]) == ((), [(None,)])
+
+
+async def test_a_database_without_an_encoding_is_read(any_postgres: Server) -> None:
+    """SQL_ASCII takes any bytes; those of a comment or a default must not keep the catalog from being read."""
+    name = f"raw_{secrets.token_hex(4)}"
+    await any_postgres.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    connection = await connect(any_postgres.dsn(name), application_name="test", read_only=False)
+    try:
+        await connection.execute("SET client_encoding = 'LATIN1'")
+        await connection.execute("CREATE TABLE public.t (a text DEFAULT 'M\u00fcller'); COMMENT ON TABLE public.t IS 'H\u00e4user'")
+        await connection.execute("SET client_encoding = 'UTF8'")
+        catalog = await read_catalog(connection, with_definitions=True)
+
+        assert table_of(catalog, "t").comment == "H\u00e4user"
+        assert await connection.fetchval("SELECT '\u00e4'") == "\u00e4"
+    finally:
+        await connection.close()
+        await any_postgres.drop_database(name)
 
 
 async def test_names_come_as_they_are(any_database: str) -> None:

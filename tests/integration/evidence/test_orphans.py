@@ -11,7 +11,7 @@ import pytest
 from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.operators import resolve_operators
 from holdfastd.catalog.read import read_catalog
-from holdfastd.errors import InvalidField, Reason, Refused, Unavailable
+from holdfastd.errors import InvalidField, NotFound, Reason, Refused, Unavailable
 from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.evidence.orphans import count_orphans, sample_orphans
 from holdfastd.evidence.statements import orphan_condition, recount_orphans_sql
@@ -204,6 +204,26 @@ async def test_partitions_count_and_satisfy(any_session: asyncpg.Connection) -> 
     assert await any_session.fetchval(recount_orphans_sql(catalog, key("t", "r_id"), key("r", "id"), operators)) == 1
 
 
+async def test_periods_are_covered_by_all_rows_of_the_key_together(session: asyncpg.Connection) -> None:
+    """A key by PERIOD (PostgreSQL 18) is there when its rows leave no gap; one that merely overlaps is not enough."""
+    await session.execute(
+        """
+        CREATE TABLE public.r (id int4range, valid daterange, PRIMARY KEY (id, valid WITHOUT OVERLAPS));
+        INSERT INTO public.r VALUES ('[1,1]', '[2020-01-01,2021-01-01)'), ('[1,1]', '[2021-01-01,2022-01-01)'), ('[1,1]', '[2023-01-01,)');
+        CREATE TABLE public.t (r_id int4range, valid daterange);
+        INSERT INTO public.t VALUES
+            ('[1,1]', '[2020-06-01,2021-06-01)'), ('[1,1]', '[2024-01-01,)'), ('[1,1]', NULL), (NULL, '[2024-01-01,)'),
+            ('[1,1]', '[2021-06-01,2023-06-01)'), ('[1,1]', '[2022-06-01,2022-07-01)'), ('[2,2]', '[2020-06-01,2020-07-01)');
+        ALTER TABLE public.t ADD FOREIGN KEY (r_id, PERIOD valid) REFERENCES public.r (id, PERIOD valid) NOT VALID;
+        """
+    )
+    catalog = await read_catalog(session)
+    (declared,) = catalog.foreign_keys
+    counted = await count_orphans(session, catalog, declared.referencing, declared.referenced, declared.operators, timeout_seconds=10)
+
+    assert (counted.value, counted.exactness) == (3, Exactness.EXACT)
+
+
 async def test_a_table_may_reference_itself(session: asyncpg.Connection) -> None:
     """Cycles and self-loops hold no orphan."""
     await session.execute(
@@ -392,6 +412,38 @@ async def test_samples_are_keys_as_text(session: asyncpg.Connection) -> None:
     with pytest.raises(InvalidField) as caught:
         await sample_orphans(session, catalog, relationship, limit=10, columns=("note", "secret"))
     assert caught.value.field == "columns[1]"
+
+
+@pytest.mark.parametrize("change", ["DROP TABLE public.r", "ALTER TABLE public.t RENAME r_id TO other_id"])
+async def test_samples_of_what_is_gone_are_refused(session: asyncpg.Connection, change: str) -> None:
+    """The audit speaks of yesterday; whoever asks is told to audit again."""
+    await session.execute("CREATE TABLE public.r (id integer PRIMARY KEY); CREATE TABLE public.t (r_id integer)")
+    relationship = await declared_like(session, key("t", "r_id"), key("r", "id"))
+    await session.execute(change)
+
+    with pytest.raises(NotFound, match=r"since the audit; audit again") as refused:
+        await sample_orphans(session, await read_catalog(session), relationship, limit=3, columns=())
+    assert refused.value.reason is Reason.RELATIONSHIP_NOT_FOUND
+
+
+async def test_a_server_behind_the_target_that_is_down_costs_one_count(any_session: asyncpg.Connection) -> None:
+    """A partition in another database: the connection to that one is lost, not ours."""
+    if not await any_session.fetchval("SELECT count(*) FROM pg_catalog.pg_available_extensions WHERE name = 'postgres_fdw'"):
+        pytest.skip("this PostgreSQL has no postgres_fdw")
+    await any_session.execute("CREATE EXTENSION postgres_fdw SCHEMA public")
+    await any_session.execute(
+        """
+        CREATE SERVER down FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '1', connect_timeout '1');
+        CREATE USER MAPPING FOR CURRENT_USER SERVER down OPTIONS (user 'nobody', password 'none');
+        CREATE TABLE public.r (id integer PRIMARY KEY);
+        CREATE TABLE public.t (r_id integer) PARTITION BY LIST (r_id);
+        CREATE FOREIGN TABLE public.far PARTITION OF public.t FOR VALUES IN (1) SERVER down;
+        """
+    )
+    counted = await count(any_session, key("t", "r_id"), key("r", "id"))
+
+    assert counted.exactness is Exactness.NOT_COUNTED
+    assert await any_session.fetchval("SELECT 1") == 1
 
 
 async def test_samples_are_limited(session: asyncpg.Connection) -> None:

@@ -48,6 +48,11 @@ CASES = {
         1,
     ),
     "type": ('ALTER TABLE public."Orders" ALTER user_id TYPE text', FindingKind.TYPE_MISMATCH, 1),
+    "type, with a default": (
+        """ALTER TABLE public."Orders" ALTER user_id TYPE text, ALTER user_id SET DEFAULT '1'""",
+        FindingKind.TYPE_MISMATCH,
+        1,
+    ),
     "not unique": ("DROP TABLE public.users; CREATE TABLE public.users (id integer)", FindingKind.REFERENCED_NOT_UNIQUE, 1),
     "unique, not primary": (
         'CREATE TABLE public.codes ("Code" text NOT NULL); CREATE UNIQUE INDEX "By code" ON public.codes ("Code")',

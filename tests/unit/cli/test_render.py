@@ -88,12 +88,13 @@ def test_null_is_not_the_empty_text():
     [
         ("public.reports(station_id)->public.stations(id)", "reports.station_id → stations.id"),
         ("sales.lines(order_id)->public.orders(id)", "sales.lines.order_id → orders.id"),
-        ("public.a(x, y)->public.b(x, y)", "public.a(x, y) → public.b(x, y)"),
-        ('public."A"(x)->public.b(id)', 'public."A"(x) → public.b(id)'),
+        ("public.a(x, y)->public.b(x, y)", "a(x, y) → b(x, y)"),
+        ('public."A"(x)->public.b(id)', '"A"(x) → b(id)'),
+        ('public."->"(x)->public.b(id)', '"->"(x) → b(id)'),
     ],
 )
 def test_relationships_are_written_as_people_do(identity: str, shown: str):
-    """Plain names lose schema public and the brackets, all others stay as they are."""
+    """Schema public goes without saying; plain names lose the brackets, all others stay as they are."""
     assert shown == words.relationship(identity)
 
 
@@ -118,3 +119,8 @@ def test_numbers_of_rows_say_what_they_are_worth():
     counts = [core.RowCount(value=12345, exactness=exactness) for exactness in (1, 2, 3)]
 
     assert [words.rows(count).plain for count in counts] == ["12,345", "≈12,345", "?"]
+
+
+@pytest.mark.parametrize(("probability", "shown"), [(1.0, "1.00"), (0.999, "0.99"), (0.5, "0.50")])
+def test_only_what_is_declared_is_certain(probability: float, shown: str) -> None:
+    assert words.chance(probability) == shown

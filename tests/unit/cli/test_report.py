@@ -172,6 +172,11 @@ def test_the_urgent_comes_first():
     assert "1 relationship was not counted" in texts[-1]
 
 
+def test_rows_under_two_constraints_are_told_once():
+    """A relationship that is declared twice has no more orphan rows for that."""
+    assert first_things(facts([RELATIONSHIPS[2]] * 2))[0].text.startswith("8 rows reference nothing, in 1 relationship:")
+
+
 def test_what_somebody_lives_with_is_not_urgent():
     """Ignored findings are told further down, not first."""
     item = RELATIONSHIPS[2]
@@ -186,9 +191,7 @@ def test_no_warning_goes_untold():
     """Nothing to do is said only when nothing but hints is open."""
     warning, hint = (a_finding(core.FINDING_KIND_INVALID_INDEX, severity=level) for level in (core.SEVERITY_WARN, core.SEVERITY_INFO))
 
-    assert [todo.text for todo in first_things(facts([], [warning, warning]))] == [
-        "2 other findings will hurt some day: invalid index (2)."
-    ]
+    assert [todo.text for todo in first_things(facts([], [warning, warning]))] == ["Will hurt some day: invalid index (2)."]
     assert first_things(facts([], [hint])) == []
 
 

@@ -145,6 +145,16 @@ def test_an_index_that_is_almost_enough_is_named(changes: dict[str, object], tol
     assert finding.consequence.endswith(consequence)
 
 
+def test_a_unique_index_on_a_partitioned_table_is_not_built_concurrently() -> None:
+    """PostgreSQL refuses that, and a unique index without the partition key."""
+    catalog = a_shop(users_key=())
+    users = replace(catalog.tables[USERS.table], kind=TableKind.PARTITIONED)
+    split = replace(catalog, tables={**catalog.tables, USERS.table: users})
+    (finding,) = [each for each in derive_findings(split, between(split)) if each.kind is FindingKind.REFERENCED_NOT_UNIQUE]
+
+    assert 'run CREATE UNIQUE INDEX ON "public"."users" ("id") when writes can wait' in finding.cure
+
+
 def test_columns_that_many_want_to_reference_are_one_finding() -> None:
     """One index is missing; the surest relationship carries it."""
     catalog = a_catalog(
@@ -175,7 +185,13 @@ def test_other_targets_are_named_where_they_are_close() -> None:
 @pytest.mark.parametrize(
     ("text", "key", "sql"),
     [
-        ("text", "integer", 'ALTER COLUMN "user_id" TYPE integer USING "user_id"::integer, then'),
+        ("text", "integer", 'ALTER COLUMN "user_id" TYPE integer USING "user_id"::integer, then audit'),
+        (
+            "text default '1'",
+            "integer",
+            'ALTER COLUMN "user_id" DROP DEFAULT, ALTER COLUMN "user_id" TYPE integer USING "user_id"::integer, '
+            'then set the default of "user_id" again and audit',
+        ),
         ("character varying(40)", "uuid", 'ALTER COLUMN "user_id" TYPE uuid USING "user_id"::uuid, then'),
     ],
 )

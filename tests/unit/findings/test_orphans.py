@@ -9,7 +9,7 @@ from holdfastd.catalog.model import Catalog, TableKind
 from holdfastd.evidence.model import HIDDEN_ROWS, CausedRows, Exactness, OrphanCause, OrphanDetails, RowCount, TakenRows
 from holdfastd.findings.derive import derive_findings
 from holdfastd.findings.model import Finding, FindingKind, Severity
-from holdfastd.inference.model import Candidate, Relationship
+from holdfastd.inference.model import Candidate, Evidence, Relationship
 from holdfastd.inference.relationships import derive_relationships
 from support.builders import a_catalog, a_foreign_key, a_table, columns, table_name
 
@@ -51,6 +51,28 @@ def message(count: RowCount, details: OrphanDetails | None = None) -> str:
 
 def caused(**rows: int) -> tuple[CausedRows, ...]:
     return tuple(CausedRows(cause=OrphanCause[cause], rows=number, distinct_values=1) for cause, number in rows.items())
+
+
+def test_values_that_stand_for_none_are_set_null() -> None:
+    """Deleting rows that only lack a reference would be harm."""
+    catalog = a_shop()
+    most, few = (caused(SENTINEL=number, DELETED=10 - number) for number in (6, 4))
+    cures = [
+        the(FindingKind.ORPHAN_ROWS, catalog, between(catalog, TEN, OrphanDetails(distinct_values=2, causes=each))).cure
+        for each in (most, few)
+    ]
+
+    assert "plan to set NULL, which is what most of these values stand for" in cures[0]
+    assert "delete, set NULL, repoint" in cures[1]
+
+
+def test_a_doubtful_relationship_that_no_value_speaks_for_has_no_orphan_rows() -> None:
+    """Then it is likelier none."""
+    catalog, missing = a_shop(), (Evidence(rule="values_missing", text="none of its 10 values is found"),)
+
+    for confidence, expected in ((0.5, 0), (0.95, 1)):
+        relationships = [replace(each, evidence=missing) for each in between(catalog, TEN, confidence=confidence)]
+        assert sum(each.kind is FindingKind.ORPHAN_ROWS for each in derive_findings(catalog, relationships)) == expected
 
 
 def test_an_estimate_says_so() -> None:

@@ -17,7 +17,7 @@ SITES = columns("sites", "id")
 def a_partition(name: str, *targets: str) -> Partition:
     """Return a partition of visits that declares keys to these tables."""
     keys = {
-        "users": a_foreign_key(columns(name, "user_id"), USERS, OnDelete.CASCADE),
+        "users": replace(a_foreign_key(columns(name, "user_id"), USERS, OnDelete.CASCADE), on_update=OnDelete.SET_NULL),
         "sites": a_foreign_key(columns(name, "site_id"), SITES),
     }
     return Partition(name=table_name(name), foreign_keys=tuple(keys[target] for target in targets))
@@ -45,7 +45,8 @@ def test_the_partition_that_was_forgotten() -> None:
         'Partition public."V3" of public.visits lacks the foreign key from (user_id) to public.users(id), which both siblings declare.'
     )
     assert finding.cure.startswith(
-        'Run ALTER TABLE "public"."V3" ADD FOREIGN KEY ("user_id") REFERENCES "public"."users" ("id") ON DELETE CASCADE NOT VALID, clean up'
+        'Run ALTER TABLE "public"."V3" ADD FOREIGN KEY ("user_id") REFERENCES "public"."users" ("id")'
+        " ON DELETE CASCADE ON UPDATE SET NULL NOT VALID, clean up"
     )
 
 

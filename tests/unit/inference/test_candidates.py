@@ -142,3 +142,10 @@ def test_no_column_has_two_candidates():
     tables = (a_table("users"), a_table("auth_users"), a_table("orders", "user_id integer not null"))
     referencing = [candidate.referencing for candidate in infer_candidates(a_catalog(*tables))]
     assert len(referencing) == len(set(referencing)) == 1
+
+
+def test_names_without_a_letter_are_names():
+    """PostgreSQL takes anything: signs, emoji, one space."""
+    names = ("_", "$", "😀", " ", "->", '"')
+    tables = [a_table(name, *(f'"{other}" integer' for other in names if other not in (name, '"')), "x_id integer") for name in names]
+    assert infer_candidates(a_catalog(*tables, a_table("x"))) != ()

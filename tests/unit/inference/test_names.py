@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfastd.inference.naming.words import Stem, is_plural, singular, stem_of, words
+from holdfastd.inference.naming.words import Stem, is_plural, one_of, singular, stem_of, words
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,8 @@ from holdfastd.inference.naming.words import Stem, is_plural, singular, stem_of,
         ("PROC_INST_ID_", ("proc", "inst", "id")),
         ("artist1", ("artist", "1")),
         ("APIKeys", ("api", "key")),
+        ("_", ("_",)),
+        ("😀", ("😀",)),
     ],
 )
 def test_every_style_of_writing_gives_the_same_words(name, expected):
@@ -65,3 +67,11 @@ def test_the_stem_is_the_name_without_suffix_and_number(name, expected):
 def test_only_the_last_word_makes_a_name_plural():
     """`comments` is a plural, `news_id` and `status` are none."""
     assert [is_plural(name) for name in ("comments", "news_id", "status", "comments_open")] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "one"), [("sales_orders", "sales order"), ("UserVehicles", "user vehicle"), ("data_src", "data src"), ("_", "_")]
+)
+def test_one_row_of_a_table_in_words(name, one):
+    """Only the last word is in the singular."""
+    assert one_of(name) == one

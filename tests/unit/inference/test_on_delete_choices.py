@@ -6,6 +6,7 @@ import pytest
 
 from holdfastd.catalog.model import Catalog, OnDelete, Trigger
 from holdfastd.inference.advice.on_delete import advise
+from holdfastd.inference.advice.ownership import Relations
 from support.builders import a_catalog, a_foreign_key, a_table, columns
 
 USERS = a_table("users", "email text", "password text")
@@ -125,6 +126,17 @@ def test_two_rows_that_go_together_do_not_block_each_other():
     kept = a_foreign_key(columns("card_types", "workspace_id"), columns("workspaces", "id"), OnDelete.NO_ACTION)
     found = advice(tables[0], replace(tables[1], foreign_keys=(kept,)), tables[2], of=of, others=others)
     assert found.on_delete is OnDelete.RESTRICT, "a declared key says itself what it takes along"
+
+
+def test_nothing_is_said_of_keys_that_no_plan_makes():
+    """A cascade does not go on through a relationship that is for review."""
+    pairs = [(columns("boards", "user_id"), columns("users", "id")), (columns("lists", "board_id"), columns("boards", "id"))]
+    wide = [f"c{n} text" for n in range(6)]
+    boards, lists = a_table("boards", "user_id integer not null", *wide), a_table("lists", "board_id integer not null", *wide)
+    catalog = a_catalog(USERS, boards, lists)
+
+    assert "goes on to lists" in advise(catalog, *pairs[0], Relations.of(pairs)).rationale
+    assert "goes on" not in advise(catalog, *pairs[0], Relations.of(pairs, doubtful=pairs[1:])).rationale
 
 
 def test_part_of_a_pair_can_be_set_null_by_hand():

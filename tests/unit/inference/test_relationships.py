@@ -39,7 +39,7 @@ def test_a_type_mismatch_is_an_obstacle():
     assert relationship.tier is Tier.REVIEW
     assert relationship.operators == ()
     assert relationship.obstacle == (
-        "public.reports(station_id) is text, public.stations(id) is integer: PostgreSQL has no operator to compare them."
+        "public.reports(station_id) is text, public.stations(id) is integer: no operator compares them as a foreign key would."
     )
 
 

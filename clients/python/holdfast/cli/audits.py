@@ -100,7 +100,8 @@ async def relationships(session: Session, name: Name, relationship: OneRelations
     found = await every_page(functools.partial(session.client.list_relationships, name))
     if not relationship:
         session.show(found)
-        session.tell(f"Next: holdfast relationships {name} RELATIONSHIP · holdfast orphans {name} RELATIONSHIP")
+        if found.relationships:
+            session.tell(f"Next: holdfast relationships {name} RELATIONSHIP · holdfast orphans {name} RELATIONSHIP")
         return
     wanted = resolve(relationship, found.relationships)
     chosen = [item for item in found.relationships if item.id == wanted]

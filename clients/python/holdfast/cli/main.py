@@ -80,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         return app(hoist(arguments) or ["--help"], prog_name="holdfast", standalone_mode=False) or ExitCode.FINE
     except typer.TyperException as error:
         # A group without a command has printed its help and has nothing more to say.
-        if words := error.format_message().rstrip(".?"):
+        if words := error.format_message().replace("Value error, ", "").rstrip(".?"):
             say(f"{words}; see `holdfast --help`.", "USAGE")
         return ExitCode.ERROR
     except BrokenPipeError:

@@ -129,13 +129,13 @@ class AuditSummary(google.protobuf.message.Message):
     undeclared_relationships: builtins.int
     """Relationships that no foreign key declares and that would be planned by default."""
     orphan_rows: builtins.int
-    """Orphan rows over all relationships that were counted."""
+    """Orphan rows over all relationships that were counted or estimated, those for review included."""
     not_validated_keys: builtins.int
     """Foreign keys that are not validated."""
     missing_indexes: builtins.int
-    """Relationships without a usable index on the referencing columns."""
+    """Relationships without a usable index on the referencing columns, those for review left out."""
     findings: builtins.int
-    """Findings of all severities."""
+    """Findings of all severities, ignored ones included."""
     not_auditable: builtins.int
     """Relationships whose rows could not be counted."""
     estimated: builtins.int
@@ -521,7 +521,7 @@ class SampleOrphansResponse(google.protobuf.message.Message):
 
     @property
     def samples(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___OrphanSample]:
-        """In the order of the primary key where there is one."""
+        """In no particular order."""
 
     def __init__(
         self,

@@ -263,17 +263,17 @@ class _FindingKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     FINDING_KIND_NOT_AUDITABLE: _FindingKind.ValueType  # 9
     """A relationship whose rows could not be counted."""
     FINDING_KIND_DISABLED_KEY: _FindingKind.ValueType  # 10
-    """A foreign key whose triggers are disabled: declared, valid, and protecting nothing."""
+    """A foreign key with a disabled trigger: declared, and not protecting the rows."""
     FINDING_KIND_ORPHANS_UNDER_VALID_KEY: _FindingKind.ValueType  # 11
     """Orphan rows under a key that the catalog calls valid."""
     FINDING_KIND_REDUNDANT_INDEX: _FindingKind.ValueType  # 12
     """An index that another one makes superfluous."""
     FINDING_KIND_INVALID_INDEX: _FindingKind.ValueType  # 13
-    """An index that a failed build left behind: maintained, never used."""
+    """An index that is maintained and never used: a failed build left it behind, or a partition lacks its part of it."""
     FINDING_KIND_DUPLICATE_KEY: _FindingKind.ValueType  # 14
     """Two foreign keys that say the same."""
     FINDING_KIND_SET_NULL_ON_NOT_NULL: _FindingKind.ValueType  # 15
-    """ON DELETE SET NULL on a column that refuses NULL: deleting a referenced row always fails."""
+    """SET NULL, or SET DEFAULT without a default, on a column that refuses NULL: deleting or updating a referenced row always fails."""
     FINDING_KIND_PARTITION_WITHOUT_KEY: _FindingKind.ValueType  # 16
     """A partition that lacks a key its siblings have."""
     FINDING_KIND_ROWS_HIDDEN: _FindingKind.ValueType  # 17
@@ -305,17 +305,17 @@ FINDING_KIND_NO_PRIMARY_KEY: FindingKind.ValueType  # 8
 FINDING_KIND_NOT_AUDITABLE: FindingKind.ValueType  # 9
 """A relationship whose rows could not be counted."""
 FINDING_KIND_DISABLED_KEY: FindingKind.ValueType  # 10
-"""A foreign key whose triggers are disabled: declared, valid, and protecting nothing."""
+"""A foreign key with a disabled trigger: declared, and not protecting the rows."""
 FINDING_KIND_ORPHANS_UNDER_VALID_KEY: FindingKind.ValueType  # 11
 """Orphan rows under a key that the catalog calls valid."""
 FINDING_KIND_REDUNDANT_INDEX: FindingKind.ValueType  # 12
 """An index that another one makes superfluous."""
 FINDING_KIND_INVALID_INDEX: FindingKind.ValueType  # 13
-"""An index that a failed build left behind: maintained, never used."""
+"""An index that is maintained and never used: a failed build left it behind, or a partition lacks its part of it."""
 FINDING_KIND_DUPLICATE_KEY: FindingKind.ValueType  # 14
 """Two foreign keys that say the same."""
 FINDING_KIND_SET_NULL_ON_NOT_NULL: FindingKind.ValueType  # 15
-"""ON DELETE SET NULL on a column that refuses NULL: deleting a referenced row always fails."""
+"""SET NULL, or SET DEFAULT without a default, on a column that refuses NULL: deleting or updating a referenced row always fails."""
 FINDING_KIND_PARTITION_WITHOUT_KEY: FindingKind.ValueType  # 16
 """A partition that lacks a key its siblings have."""
 FINDING_KIND_ROWS_HIDDEN: FindingKind.ValueType  # 17

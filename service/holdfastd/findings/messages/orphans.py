@@ -149,11 +149,18 @@ def _times(details: OrphanDetails) -> str:
 
 
 def _cleaning(catalog: Catalog, relationship: Relationship) -> str:
-    if is_plannable(catalog, relationship):
+    if is_plannable(catalog, relationship) and relationship.nullable and _stand_for_none(relationship):
+        cure = "Look at samples, then plan to set NULL, which is what most of these values stand for, rather than to delete"
+    elif is_plannable(catalog, relationship):
         cure = "Look at samples, then plan what happens to them: delete, set NULL, repoint, or leave the key not validated"
     else:
         cure = "Look at samples, then repair or remove them by hand, because no plan covers this relationship as it stands"
     return f"{cure}{_price(relationship)}."
+
+
+def _stand_for_none(relationship: Relationship) -> bool:
+    causes = relationship.orphan_details.causes if relationship.orphan_details else ()
+    return 2 * sum(each.rows for each in causes if each.cause is OrphanCause.SENTINEL) > sum(each.rows for each in causes)
 
 
 def _price(relationship: Relationship) -> str:

@@ -1,6 +1,8 @@
 """Sentences about relationships that no foreign key declares, or could declare as things are."""
 
-from holdfastd.catalog.model import Catalog, Column, Index, TableKind
+from collections.abc import Sequence
+
+from holdfastd.catalog.model import Catalog, Column, Index, Table, TableKind
 from holdfastd.findings.plannable import hindrance
 from holdfastd.findings.words import Words, add_key_sql, listed, numbered, sentence
 from holdfastd.inference.model import Relationship, Tier
@@ -34,30 +36,37 @@ def undeclared_on_root(catalog: Catalog, relationship: Relationship, partitions:
 def type_mismatch(catalog: Catalog, relationship: Relationship) -> Words:
     """Columns whose types a foreign key cannot compare."""
     table = relationship.referencing.table
-    changes = ", ".join(_type_changes(catalog, relationship))
+    changed = _changed(catalog, relationship)
+    changes = ", ".join(_type_change(column, key) for column, key in changed)
+    defaults = [identifier(column.name) for column, _ in changed if _has_default(column)]
+    again = f"set the default of {listed(defaults)} again and " if defaults else ""
     return Words(
         message=sentence(relationship.obstacle),
         consequence="No foreign key can protect the relationship, and joins need a cast that no index serves.",
-        cure=f"Run ALTER TABLE {qualified(table)} {changes}, then audit again; it rewrites {table} and its indexes under ACCESS EXCLUSIVE, "
-        f"which blocks readers and writers meanwhile, and fails on values that cannot be cast{_rounding(catalog, relationship)}.",
+        cure=f"Run ALTER TABLE {qualified(table)} {changes}, then {again}audit again; it rewrites {table} and its indexes under "
+        f"ACCESS EXCLUSIVE, which blocks readers and writers meanwhile, and fails while a view uses the column, and on values that "
+        f"cannot be cast{_rounding(changed)}.",
     )
 
 
-def referenced_not_unique(relationship: Relationship, others: int, almost: Index | None) -> Words:
+def referenced_not_unique(relationship: Relationship, table: Table, others: int, almost: Index | None) -> Words:
     """Referenced columns without a unique index that a key can use, though one comes near; so many other relationships want one too."""
     referencing, referenced = relationship.referencing, relationship.referenced
-    is_sure = relationship.tier is Tier.PLAN
-    if others:
-        subject = f"{referencing} and {numbered(others, 'other relationship')} seem to reference"
-    else:
-        subject = f"{referencing} {'references' if is_sure else 'seems to reference'}"
+    subject = f"{referencing} and {numbered(others, 'other relationship')} seem" if others else f"{referencing} seems"
+    first = "Remove duplicates, then run" if almost is None or almost.is_immediate else "Run"
     return Words(
-        message=f"{subject} {referenced}, which no usable unique index covers{_shortcoming(almost)}.",
+        message=f"{subject} to reference {referenced}, which no usable unique index covers{_shortcoming(almost)}.",
         consequence="No foreign key can point there"
         + ("." if almost is not None and not almost.is_immediate else ", and a row may reference several rows at once."),
-        cure=f"Remove duplicates, then run CREATE UNIQUE INDEX CONCURRENTLY ON {qualified(referenced.table)}"
-        f" ({identifiers(referenced.columns)}), and audit again.",
+        cure=f"{first} {_unique_index(table, referenced.columns)}, and audit again.",
     )
+
+
+def _unique_index(table: Table, columns: tuple[str, ...]) -> str:
+    named = f"{qualified(table.name)} ({identifiers(columns)})"
+    if table.kind is TableKind.PARTITIONED:
+        return f"CREATE UNIQUE INDEX ON {named} when writes can wait, which PostgreSQL allows if the partition key is among the columns"
+    return f"CREATE UNIQUE INDEX CONCURRENTLY ON {named}"
 
 
 def _shortcoming(almost: Index | None) -> str:
@@ -90,26 +99,30 @@ def _declaring(catalog: Catalog, relationship: Relationship) -> str:
     return f"Clean up orphan rows, then run {sql} by hand when writes can wait, because {sentence(reason)}"
 
 
-def _rounding(catalog: Catalog, relationship: Relationship) -> str:
-    table = catalog.tables[relationship.referencing.table]
-    is_number = any(table.column(name).type.category == "N" for name in relationship.referencing.columns)
-    return " or rounds them" if is_number else ""
+def _rounding(changed: Sequence[tuple[Column, Column]]) -> str:
+    return "; it rounds numbers" if any(column.type.category == "N" for column, _ in changed) else ""
 
 
-def _type_changes(catalog: Catalog, relationship: Relationship) -> list[str]:
-    """Return the ALTER COLUMNs that give the referencing columns the types of the referenced ones."""
+def _changed(catalog: Catalog, relationship: Relationship) -> list[tuple[Column, Column]]:
+    """Return the referencing columns of other types than the referenced ones, each with its referenced one."""
     left, right = (catalog.tables[columns.table] for columns in (relationship.referencing, relationship.referenced))
     pairs = zip(relationship.referencing.columns, relationship.referenced.columns, strict=True)
     columns = [(left.column(name), right.column(key)) for name, key in pairs]
-    return [_type_change(column, key) for column, key in columns if _differs(column, key)]
+    return [(column, key) for column, key in columns if _differs(column, key)]
 
 
 def _differs(column: Column, key: Column) -> bool:
     return (column.type.base_oid, column.collation) != (key.type.base_oid, key.collation)
 
 
+def _has_default(column: Column) -> bool:
+    return column.default is not None and not column.generated
+
+
 def _type_change(column: Column, key: Column) -> str:
+    """Return the ALTER COLUMN that gives a column the type of a key; no default is cast along."""
     name, new = identifier(column.name), key.type.formatted
     if column.type.base_oid == key.type.base_oid and key.collation is not None:
         return f"ALTER COLUMN {name} TYPE {new} COLLATE {'.'.join(identifier(part) for part in key.collation)}"
-    return f"ALTER COLUMN {name} TYPE {new} USING {name}::{new}"
+    drop = f"ALTER COLUMN {name} DROP DEFAULT, " if _has_default(column) else ""
+    return f"{drop}ALTER COLUMN {name} TYPE {new} USING {name}::{new}"

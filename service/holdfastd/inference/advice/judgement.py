@@ -23,7 +23,7 @@ def _for_optional(seen: Ownership) -> Suggestion:
     """Nullable columns: keep the row and forget the reference, unless the row is nothing without it."""
     rows, thing, a_thing, column = seen.rows, seen.thing, seen.a_thing, seen.column
     if seen.is_code_list and not seen.is_self:
-        return OnDelete.RESTRICT, f"{seen.table} only lists what {column} may say; deleting an entry in use should fail."
+        return OnDelete.RESTRICT, f"{seen.table} looks like a list of what {column} may say; deleting an entry in use should fail."
     if seen.is_between_books and not seen.is_self:
         return OnDelete.RESTRICT, f"{rows} and {seen.table} both keep the books; deleting {a_thing} that {rows} mentions should fail."
     if seen.is_clinical and seen.is_listed:
@@ -87,6 +87,9 @@ def _why_blocked(seen: Ownership) -> str:
     rows, table, thing, column = seen.rows, seen.table, seen.thing, seen.column
     a_thing = seen.a_thing
     belongs = seen.is_link or (seen.is_part and not seen.is_money_moved)
+    described = (
+        "is reference data that describes" if seen.is_reference_data else "holds little, as reference data does, and seems to describe"
+    )
     describes = seen.is_reference_data or (seen.is_small_target and not seen.is_owner)
     keeps = seen.is_financial or seen.is_clinical
     reasons = (
@@ -98,7 +101,7 @@ def _why_blocked(seen: Ownership) -> str:
         (seen.is_line_of_goods, f"{rows} keeps what was sold, which must outlive the {thing}"),
         (belongs, ""),
         (seen.has_role and not seen.is_owner and not seen.identifies, f"{column} gives {a_thing} a part to play in {rows}, it owns no row"),
-        (describes and not seen.identifies, f"{table} is reference data that describes rows of {rows}"),
+        (describes and not seen.identifies, f"{table} {described} rows of {rows}"),
         (seen.is_broad and not seen.is_owner, f"Many tables build on {rows}, and a cascade from {a_thing} would go far"),
         (keeps and (seen.is_person or not seen.is_owner), f"{rows} keeps records that must outlive {a_thing}"),
     )

@@ -14,7 +14,7 @@ _SHORTEST_NAME = 4  # letters of a table's name that may be looked for inside an
 
 def own_names(name: TableName, target: TableName) -> tuple[Words, Words]:
     """Return the words of both tables, a first word that both share (a module's prefix) cut off."""
-    left, right = words(name.name) or (name.name,), words(target.name) or (target.name,)
+    left, right = words(name.name), words(target.name)
     if len(left) > 1 and len(right) > 1 and left[0] == right[0]:
         return left[1:], right[1:]
     return left, right

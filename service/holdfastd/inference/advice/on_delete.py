@@ -59,7 +59,9 @@ def _taken_along_by(catalog: Catalog, seen: Ownership, known: Relations) -> str:
 
 
 def _action_of(catalog: Catalog, pair: Pair, known: Relations) -> OnDelete:
-    """Return what a relationship does on deletion: as declared, else as advised."""
+    """Return what a relationship does on deletion: as declared, else as advised if it is certain enough to be planned."""
+    if pair in known.doubtful:
+        return OnDelete.NO_ACTION
     keys = catalog.tables[pair[0].table].foreign_keys
     declared = next((key.on_delete for key in keys if (key.referencing, key.referenced) == pair), None)
     if declared is not None:

@@ -20,7 +20,7 @@ from holdfastd.inference.advice.likeness import (
 )
 from holdfastd.inference.advice.meanings import BANS, BOOKS, CLINICAL, CODE_LABELS, CREDENTIALS, GATES, LISTED, MONEY_MOVED, RECORDS, WORTH
 from holdfastd.inference.naming.vocabulary import LABEL_WORDS, LOOKUP_WORDS, OWNER_WORDS, PERSON_LIKE, PERSON_WORDS
-from holdfastd.inference.naming.words import words
+from holdfastd.inference.naming.words import one_of, words
 from holdfastd.names import ColumnSet, TableName, readable
 
 Pair = tuple[ColumnSet, ColumnSet]
@@ -129,7 +129,7 @@ class Ownership:
     @property
     def thing(self) -> str:
         """One referenced row, in words: `user vehicle` for user_vehicles."""
-        return " ".join(words(self.referenced.table.name)) or self.referenced.table.name
+        return one_of(self.referenced.table.name)
 
     @property
     def a_thing(self) -> str:
@@ -157,11 +157,13 @@ class Relations:
     into: Mapping[TableName, tuple[Pair, ...]]
     #: How many tables reference a table.
     users: Mapping[TableName, int]
+    #: Those that are not certain enough to be planned: nothing is said to happen because of them.
+    doubtful: frozenset[Pair] = frozenset()
     #: What was worked out on the way, so that it is worked out once.
     memory: Memory = field(default_factory=Memory, compare=False, repr=False)
 
     @classmethod
-    def of(cls, pairs: Pairs) -> "Relations":
+    def of(cls, pairs: Pairs, doubtful: Pairs = ()) -> "Relations":
         """Sort pairs by referencing and by referenced table."""
         out_of: dict[TableName, list[Pair]] = defaultdict(list)
         into: dict[TableName, list[Pair]] = defaultdict(list)
@@ -172,6 +174,7 @@ class Relations:
             out_of={name: tuple(each) for name, each in out_of.items()},
             into={name: tuple(each) for name, each in into.items()},
             users={name: len({columns.table for columns, _ in each}) for name, each in into.items()},
+            doubtful=frozenset(doubtful),
         )
 
 

@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from holdfastd.catalog.model import Table
-from holdfastd.names import ColumnSet, TableName
+from holdfastd.names import TableName
 
 #: Subqueries in subqueries, views on views: deeper than this nobody looks.
 _DEEPEST = 12
@@ -24,11 +24,6 @@ class Origin:
     source: tuple[int, str]
     table: TableName
     column: str
-
-    @property
-    def place(self) -> ColumnSet:
-        """The column of the table, whichever way it came."""
-        return ColumnSet(self.table, (self.column,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

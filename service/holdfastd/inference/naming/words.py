@@ -33,8 +33,17 @@ class Stem:
 
 @lru_cache(maxsize=65_536)
 def words(name: str) -> tuple[str, ...]:
-    """Return the words of a name in lower case and singular: `workOrderIDs` and `work_order_ids` are the same."""
-    return tuple(singular(word.lower()) for word in _WORD.findall(name.replace("IDs", "Ids")))
+    """Return the words of a name in lower case and singular: `workOrderIDs` and `work_order_ids` are the same.
+
+    There is always one: a name of signs only is a word.
+    """
+    return tuple(singular(word.lower()) for word in _WORD.findall(name.replace("IDs", "Ids"))) or (name,)
+
+
+def one_of(name: str) -> str:
+    """Return what people call one row of a table: a row of `sales_orders` is a sales order."""
+    *firsts, last = _WORD.findall(name) or [name]
+    return " ".join((*(word.lower() for word in firsts), singular(last.lower())))
 
 
 @lru_cache(maxsize=65_536)

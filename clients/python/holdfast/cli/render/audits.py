@@ -8,6 +8,7 @@ from rich.text import Text
 from holdfast.cli.render.shapes import facts, listing, or_nothing
 from holdfast.cli.render.words import (
     NOTHING,
+    chance,
     clean,
     lasted,
     minute,
@@ -85,7 +86,7 @@ def relationships(found: Iterable[Relationship]) -> RenderableType:
         table.add_row(
             relationship(item.id),
             standing(item),
-            f"{item.confidence:.2f}",
+            chance(item.confidence),
             rows(item.orphan_rows),
             *((part,) if has_shares else ()),
             word(OnDelete, item.suggested_on_delete),

@@ -8,6 +8,7 @@ from rich.text import Text
 from holdfast.cli.render.shapes import Cell, facts, listing
 from holdfast.cli.render.words import (
     NOTHING,
+    chance,
     clean,
     columns,
     minute,
@@ -50,8 +51,8 @@ def _head(item: Relationship) -> Iterator[tuple[str, Cell]]:
     if item.declared:
         yield "constraint", f"{clean(item.constraint_name)}, ON DELETE {word(OnDelete, item.declared_on_delete)}"
     else:
-        odds = f" = {item.reference_probability:.2f} a reference × {item.target_probability:.2f} to this key"
-        yield "confidence", f"{item.confidence:.2f}{odds if item.reference_probability else ''}"
+        odds = f" = {chance(item.reference_probability)} a reference × {chance(item.target_probability)} to this key"
+        yield "confidence", f"{chance(item.confidence)}{odds if item.reference_probability else ''}"
     yield "ON DELETE", f"{word(OnDelete, item.suggested_on_delete)}. {prose(item.rationale)}".rstrip(". ") + "."
     yield "nullable", "yes" if item.nullable else "no"
     yield "index", "serves the referencing columns" if item.indexed else Text("none serves the referencing columns", style="yellow")
@@ -78,7 +79,7 @@ def _reasons(item: Relationship) -> Iterator[RenderableType]:
         yield from _titled("Why", *(Text(f"· {prose(evidence.text)}") for evidence in item.evidence))
     if item.alternatives:
         yield from _titled("It may reference instead")
-        yield facts((f"  {each.confidence:.2f}", columns(each.referenced)) for each in item.alternatives)
+        yield facts((f"  {chance(each.confidence)}", columns(each.referenced)) for each in item.alternatives)
     if item.other_actions:
         yield from _titled(f"Instead of {word(OnDelete, item.suggested_on_delete)}")
         yield facts((f"  {word(OnDelete, each.on_delete)}", prose(each.rationale)) for each in item.other_actions)

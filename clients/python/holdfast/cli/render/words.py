@@ -20,6 +20,7 @@ from holdfast.v1.core_pb2 import (
 
 _HALF = r"(?:public\.)?(?P<{0}_table>[\w$.]+)\((?P<{0}_columns>[\w$]+)\)"
 _PLAIN_ID = re.compile(_HALF.format("referencing") + "->" + _HALF.format("referenced"))
+_ARROW = re.compile(r'(?P<name>"(?:[^"]|"")*")|->')
 _COLOURS = {
     "HIGH": "bold red",
     "ERROR": "bold red",
@@ -84,6 +85,11 @@ def lasted(start: Timestamp, end: Timestamp) -> str:
     return f"{max(0.0, (end.ToNanoseconds() - start.ToNanoseconds()) / 1e9):.1f} s"
 
 
+def chance(probability: float) -> str:
+    """Return a probability with two digits; only what is declared is certain."""
+    return f"{probability if probability == 1 else min(probability, 0.99):.2f}"
+
+
 def number(value: int) -> str:
     """Return a number with its thousands apart."""
     return f"{value:,}"
@@ -120,7 +126,8 @@ def relationship(identity: str) -> str:
     plain = _PLAIN_ID.fullmatch(identity)
     if plain:
         return "{referencing_table}.{referencing_columns} → {referenced_table}.{referenced_columns}".format(**plain.groupdict())
-    return clean(identity.replace("->", " → "))
+    # Between the tables, not inside a name.
+    return prose(_ARROW.sub(lambda found: found["name"] or " → ", identity))
 
 
 def columns(of: ColumnSet) -> str:

@@ -50,9 +50,9 @@ class Facts:
 
     @property
     def with_orphans(self) -> tuple[Relationship, ...]:
-        """Relationships that are meant and have orphan rows, the most first."""
-        found = (item for item in self.meant if is_counted(item) and item.orphan_rows.value)
-        return tuple(sorted(found, key=lambda item: -item.orphan_rows.value))
+        """Relationships that are meant and have orphan rows, the most first; each once, however many constraints declare it."""
+        found = {item.id: item for item in self.meant if is_counted(item) and item.orphan_rows.value}
+        return tuple(sorted(found.values(), key=lambda item: -item.orphan_rows.value))
 
     @property
     def uncounted(self) -> tuple[Relationship, ...]:

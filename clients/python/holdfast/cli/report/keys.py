@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from holdfast.cli.render.relationship import cause
-from holdfast.cli.render.words import NOTHING, columns, minute, number, prose, readable, relationship, rows, share, table, word
+from holdfast.cli.render.words import NOTHING, chance, columns, minute, number, prose, readable, relationship, rows, share, table, word
 from holdfast.cli.report.blocks import Bar, Block, Code, Grid, Heading, Line, Paragraph, Strong
 from holdfast.cli.report.gather import Facts
 from holdfast.cli.report.more import more
@@ -50,7 +50,7 @@ def doubtful(facts: Facts) -> Iterator[Block]:
         return
     yield Heading(2, "For review")
     yield Paragraph(f"{plural(len(found), 'relationship')} may be meant; a plan leaves them out unless a policy includes them.")
-    listed = [(relationship(item.id), f"{item.confidence:.2f}", _count(item), _evidence(item)) for item in found[:_DOUBTFUL]]
+    listed = [(relationship(item.id), chance(item.confidence), _count(item), _evidence(item)) for item in found[:_DOUBTFUL]]
     yield Grid(("Relationship", "Conf.", "Orphans", "Why"), listed, numbers=("Conf.", "Orphans"))
     yield from more(len(found) - _DOUBTFUL, "for review", f"holdfast relationships {facts.name}")
 
@@ -92,7 +92,7 @@ def _key_rows(items: Sequence[Relationship]) -> Iterator[tuple[Line, ...]]:
             table(item.referencing) if place == 0 else "",
             ", ".join(map(readable, item.referencing.columns)),
             columns(item.referenced),
-            f"{item.confidence:.2f}",
+            chance(item.confidence),
             Strong(_count(item)) if item.orphan_rows.value else _count(item),
             word(OnDelete, item.suggested_on_delete),
             prose(item.rationale),

@@ -171,8 +171,7 @@ def _others(facts: Facts) -> Todo | None:
         return None
     kinds = Counter(finding.kind for finding in found)
     told = [f"{word(FindingKind, kind).lower()} ({number(count)})" for kind, count in kinds.most_common()]
-    text = f"{plural(len(found), 'other finding')} will hurt some day: {_named(told)}."
-    return Todo(text=text, command=f"holdfast findings {facts.name} --severity warn")
+    return Todo(text=f"Will hurt some day: {_named(told)}.", command=f"holdfast findings {facts.name} --severity warn")
 
 
 def argument(facts: Facts, item: Relationship) -> str:
