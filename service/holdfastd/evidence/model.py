@@ -69,14 +69,11 @@ class Overlap:
     found: int
     #: Whether the sample is all distinct values there are.
     is_whole: bool = False
-    #: Rows of the referencing and of the referenced table, as far as known; -1: unknown.
-    referencing_rows: float = -1
+    #: Rows of the referenced table, as far as known; -1: unknown.
     referenced_rows: float = -1
     #: Share of the key's own range of whole numbers that it fills, 0 to 1; None for keys that are no whole numbers. Ids 1, 2, 3 … fill
     #: all of it: small numbers of any meaning are found there.
     density: float | None = None
-    #: Share of the key's values that the referencing columns take, 0 to 1, estimated; None when unknown.
-    coverage: float | None = None
     #: Share of the sample that lies inside the key's range; None for values without a range.
     inside: float | None = None
     #: Chance that a value of no relation to the key is found in it, 0 to 1: 1 for 1, 2, 3 … among ids, next to 0 for uuids.

@@ -54,8 +54,9 @@ class AuditProgress:
         """Tell the count of one relationship, and how it was obtained."""
         self._done += 1
         count = counted.count
-        number = f"about {count.value} ({count.low} to {count.high})" if count.exactness is Exactness.ESTIMATED else str(count.value)
-        text = f"{number} orphan rows ({counted.how})" if count.is_known else f"not counted: {count.reason}"
+        number = f"about {count.value}" if count.exactness is Exactness.ESTIMATED else str(count.value)
+        rows = "orphan row" if count.value == 1 else "orphan rows"
+        text = f"{number} {rows} ({counted.how})" if count.is_known else f"not counted: {count.reason}"
         happening = Happening(
             kind=EventKind.STEP_DONE,
             message=f"{counted.relationship_id}: {text}",

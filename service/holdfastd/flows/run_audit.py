@@ -118,15 +118,16 @@ async def _look_closer(
 
 
 def summarise(catalog: Catalog, relationships: tuple[Relationship, ...], findings: tuple[Finding, ...]) -> AuditSummary:
-    """Return the numbers of an audit."""
+    """Return the numbers of an audit; rows under a key that is declared twice count once."""
+    counts = {relationship.id: relationship.orphan_rows for relationship in relationships}
     return AuditSummary(
         tables=len(catalog.tables),
         relationships=len(relationships),
         undeclared_relationships=sum(relationship.tier is Tier.PLAN for relationship in relationships),
-        orphan_rows=sum(relationship.orphan_rows.value for relationship in relationships if relationship.orphan_rows.is_known),
+        orphan_rows=sum(count.value for count in counts.values() if count.is_known),
         not_validated_keys=sum(relationship.declared and not relationship.validated for relationship in relationships),
         missing_indexes=sum(not relationship.indexed and relationship.tier is not Tier.REVIEW for relationship in relationships),
         findings=len(findings),
         not_auditable=sum(not relationship.orphan_rows.is_known for relationship in relationships),
-        estimated=sum(relationship.orphan_rows.exactness is Exactness.ESTIMATED for relationship in relationships),
+        estimated=sum(count.exactness is Exactness.ESTIMATED for count in counts.values()),
     )

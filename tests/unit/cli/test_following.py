@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from google.protobuf.json_format import ParseDict
@@ -49,7 +50,9 @@ def test_ctrl_c_detaches_and_the_job_goes_on(server: ScriptedServer):
     server.answers["ApplyPlan"] = RESPONSES["apply --detach"]
     server.answers["WatchJob"] = hanging(WATCH)
     command = [sys.executable, "-m", "holdfast.cli", "--server", server.address, "apply", PLAN_ID]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    # Whoever runs the tests in the background may have told us to ignore the key.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heed) as process:  # noqa: PLW1509
         while "held by process 4711" not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGINT)

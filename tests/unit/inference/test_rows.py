@@ -29,7 +29,7 @@ def think(referencing=OWNER, reference=0.5, **shares: float) -> Hypothesis:
 def seen(found: int, sampled: int, **more) -> Overlap:
     """Ids without gaps in a table of 10,000 rows, unless said otherwise."""
     whole = {"density": 1.0, "inside": found / sampled if sampled else None, "chance": 1.0, "spread": 0.9}
-    return Overlap(**{"found": found, "sampled": sampled, "referenced_rows": 10_000, "referencing_rows": 10_000, **whole, **more})
+    return Overlap(**{"found": found, "sampled": sampled, "referenced_rows": 10_000, **whole, **more})
 
 
 UUID = {"density": None, "inside": None, "chance": 1e-6, "spread": None}

@@ -45,12 +45,8 @@ class Sample:
     found_rows: float | None = None
     #: How many values there would be if each had as many rows.
     varied: float | None = None
-    #: Rows of the referencing table; -1: unknown.
-    rows: float = -1
     #: There are no other values.
     is_whole: bool = False
-    #: Distinct values by the server's statistics; 0: unknown.
-    distinct: float = 0
     #: Of whole numbers: how many lie in the key's range, to how many of those the key holds the next number, the lowest and the highest.
     inside: int | None = None
     near: int = 0
@@ -69,23 +65,14 @@ def measure(sample: Sample, key: KeyFacts) -> Overlap:
         sampled=sample.sampled,
         found=sample.found,
         is_whole=sample.is_whole,
-        referencing_rows=sample.rows,
         referenced_rows=key.rows,
         density=key.density,
-        coverage=_coverage(sample, key),
         inside=sample.inside / sample.sampled if sample.inside is not None and sample.sampled else None,
         chance=_chance(sample, key),
         spread=_spread(sample, key),
         found_rows=sample.found_rows,
         varied=sample.varied,
     )
-
-
-def _coverage(sample: Sample, key: KeyFacts) -> float | None:
-    if key.rows <= 0 or not sample.sampled:
-        return None
-    distinct = float(sample.sampled) if sample.is_whole else max(sample.distinct, float(sample.sampled))
-    return min(1.0, distinct * (sample.found / sample.sampled) / key.rows)
 
 
 def _spread(sample: Sample, key: KeyFacts) -> float | None:

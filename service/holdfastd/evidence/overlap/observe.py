@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from holdfastd.catalog.model import Catalog, Table
-from holdfastd.evidence.counting.model import UNKNOWN, Statistics
+from holdfastd.evidence.counting.model import Statistics
 from holdfastd.evidence.counting.statistics import read_statistics
 from holdfastd.evidence.model import Overlap
 from holdfastd.evidence.overlap.measure import KeyFacts, Sample, key_rows, measure
@@ -161,7 +161,6 @@ async def _ask(look: _Look, sql: str, *, alone: bool) -> list[asyncpg.Record] | 
 def _note(look: _Look, probe: Probe, row: asyncpg.Record) -> None:
     """Take note of what one probe found in each of its keys."""
     table = look.catalog.tables[probe.referencing.table]
-    own = look.statistics.get((table.oid, table.column(probe.referencing.columns[0]).number), UNKNOWN)
     for place, aim in enumerate(probe.aims):
         key = look.keys.get(aim.referenced)
         if key is None:
@@ -171,9 +170,7 @@ def _note(look: _Look, probe: Probe, row: asyncpg.Record) -> None:
             found=row["found"][place],
             found_rows=(row["found_rows"][place] or 0) / row["rows"] if row["rows"] else None,
             varied=row["rows"] ** 2 / row["squares"] if row["rows"] else None,
-            rows=table.row_estimate,
             is_whole=row["sampled"] < SAMPLED and (probe.hops or _is_read_whole(table, row["rows"] or 0)),
-            distinct=own.distinct if len(probe.referencing.columns) == 1 else 0,
             inside=row["inside"][place],
             near=row["near"][place] or 0,
             lowest=row["lowest"][place],
