@@ -28,6 +28,7 @@ _TARGETS = 5
 #: Alternatives told per candidate, and the confidence from which.
 _ALTERNATIVES = 3
 _TOLD_FROM = 0.02
+_MOST = 0.999
 #: Confidence in a relationship whose names agree and whose types do not: the corpus has none, as no key can be declared there.
 MISMATCHED = 0.35
 
@@ -62,12 +63,17 @@ def _candidate(hypothesis: Hypothesis) -> Candidate:
     return Candidate(
         referencing=hypothesis.referencing,
         referenced=best.referenced,
-        confidence=round(reference * best.probability, 3),
+        confidence=_rounded(reference * best.probability),
         evidence=best.evidence,
-        reference_probability=round(reference, 3),
+        reference_probability=_rounded(reference),
         target_probability=round(best.probability, 3),
         alternatives=tuple(each for each in ranked if each.confidence >= _TOLD_FROM)[:_ALTERNATIVES],
     )
+
+
+def _rounded(probability: float) -> float:
+    """Only what is declared is certain."""
+    return min(round(probability, 3), _MOST)
 
 
 def _certain_target(candidate: Candidate) -> Hypothesis:
