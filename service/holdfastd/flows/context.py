@@ -19,6 +19,8 @@ class Services:
     stopping: asyncio.Event
     #: What DSNs given as `env:NAME` are read from.
     environment: Mapping[str, str]
+    #: Tell what a blocker runs: the text of a query may hold values.
+    tells_queries: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ class JobKind(StrEnum):
     AUDIT = "AUDIT"
     APPLICATION = "APPLICATION"
     ROLLBACK = "ROLLBACK"
+    RESTORE = "RESTORE"
 
 
 class JobState(StrEnum):
@@ -41,6 +42,9 @@ class EventKind(StrEnum):
     RETRY = "RETRY"
     CANCEL_REQUESTED = "CANCEL_REQUESTED"
     ENDED = "ENDED"
+    PAUSE_REQUESTED = "PAUSE_REQUESTED"
+    RESUME_REQUESTED = "RESUME_REQUESTED"
+    HELD_BACK = "HELD_BACK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,41 @@ class Progress:
     total: int = 0
     rows_done: int = 0
     rows_total: int = 0
+    #: Why nothing moves at the moment; empty while work goes on.
+    waiting_for: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """When to hold back, so that others are served first. 0 sessions or bytes: no limit."""
+
+    max_replica_lag_seconds: float = 10.0
+    max_active_sessions: int = 0
+    max_wal_bytes_per_second: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOptions:
+    """How a job was asked to be done."""
+
+    throttle: Throttle = Throttle()
+    #: For a restore: the relationships whose rows come back; empty: all of the plan.
+    relationship_ids: tuple[str, ...] = ()
+    #: For a restore: only rows whose referenced row is there again.
+    relink: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocker:
+    """Who holds a lock that a statement waits for."""
+
+    pid: int
+    #: application_name, or the kind of backend.
+    application: str
+    #: Since its transaction began.
+    age_seconds: int = 0
+    #: What it runs or ran last; empty unless the service is configured to tell.
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +103,8 @@ class Happening:
     relationship_id: str = ""
     rows_done: int = 0
     rows_total: int = 0
+    #: With LOCK_WAIT and RETRY.
+    blockers: tuple[Blocker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +132,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One audit, application or rollback being worked on."""
+    """One audit, application, rollback or restore being worked on."""
 
     id: str
     kind: JobKind
@@ -114,3 +155,5 @@ class Job:
     #: How often it was taken; fences every write.
     epoch: int = 0
     verifications: tuple[Verification, ...] = ()
+    pause_requested: bool = False
+    options: JobOptions = JobOptions()

@@ -28,6 +28,8 @@ class LockPolicy(StrEnum):
     SHORT = "SHORT"
     #: SHARE UPDATE EXCLUSIVE: its waiting blocks nobody, and autovacuum yields only after deadlock_timeout.
     LONG = "LONG"
+    #: Concurrent index builds: they wait for older transactions in the middle, and giving up there throws the work away.
+    BUILD = "BUILD"
 
 
 class HazardKind(StrEnum):
@@ -55,6 +57,7 @@ class StepKind(StrEnum):
     CLEAN_UP = "CLEAN_UP"
     VALIDATE_FOREIGN_KEY = "VALIDATE_FOREIGN_KEY"
     VERIFY = "VERIFY"
+    ATTACH_INDEX = "ATTACH_INDEX"
 
 
 class OrphanAction(StrEnum):
@@ -142,6 +145,8 @@ class Decision:
     index_name: str = ""
     #: Values for REPOINT.
     repoint_to: tuple[str, ...] = ()
+    #: The columns that ON DELETE SET NULL, and cleaning up by it, sets NULL; empty: all referencing columns.
+    set_null_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

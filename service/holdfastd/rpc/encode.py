@@ -9,7 +9,7 @@ from holdfastd import names
 from holdfastd.evidence.model import Exactness, OrphanDetails, RowCount
 from holdfastd.findings.model import Finding, Ignored
 from holdfastd.inference.model import Relationship
-from holdfastd.jobs.model import Event, Job, Verification
+from holdfastd.jobs.model import Blocker, Event, Job, Verification
 from holdfastd.rpc.enums import to_proto
 
 
@@ -123,6 +123,7 @@ def job(value: Job) -> core_pb2.Job:
             total=progress.total,
             rows_done=progress.rows_done,
             rows_total=progress.rows_total,
+            waiting_for=progress.waiting_for,
         ),
         error_reason=value.error_reason,
         error_message=value.error_message,
@@ -133,6 +134,7 @@ def job(value: Job) -> core_pb2.Job:
         end_time=timestamp(value.end_time),
         epoch=value.epoch,
         verifications=[_verification(item) for item in value.verifications],
+        pause_requested=value.pause_requested,
     )
 
 
@@ -149,7 +151,12 @@ def event(value: Event) -> core_pb2.Event:
         relationship_id=happening.relationship_id,
         rows_done=happening.rows_done,
         rows_total=happening.rows_total,
+        blockers=[_blocker(item) for item in happening.blockers],
     )
+
+
+def _blocker(value: Blocker) -> core_pb2.Blocker:
+    return core_pb2.Blocker(pid=value.pid, application=value.application, age_seconds=value.age_seconds, query=value.query)
 
 
 def _ignored(value: Ignored) -> core_pb2.Ignored:

@@ -67,4 +67,5 @@ def _decision(decision: Decision) -> core_pb2.Decision:
         closure_rows=decision.closure_rows,
         constraint_name=decision.constraint_name,
         index_name=decision.index_name,
+        set_null_columns=decision.set_null_columns,
     )

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 
 from holdfastd.errors import Conflict, NotFound, Reason
-from holdfastd.jobs.model import Event, EventKind, Happening, Job, JobKind, JobState, Progress, Verification
+from holdfastd.jobs.model import Event, EventKind, Happening, Job, JobKind, JobOptions, JobState, Progress, Verification
 from holdfastd.store.documents import decode, encode, searchable
 from holdfastd.store.signals import JOBS_CHANNEL, WORK_CHANNEL
 
@@ -22,16 +22,19 @@ async def enqueue(
     audit_id: str = "",
     plan_id: str = "",
     application_id: str = "",
+    options: JobOptions | None = None,
 ) -> Job:
     """Queue a job; Conflict when it would change a database that another job already changes."""
     insert = """
-        INSERT INTO jobs (kind, database_id, principal, audit_id, plan_id, application_id)
-        VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''), nullif($6, ''))
+        INSERT INTO jobs (kind, database_id, principal, audit_id, plan_id, application_id, options)
+        VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''), nullif($6, ''), $7)
         RETURNING id
     """
     try:
         async with connection.transaction():
-            job_id = await connection.fetchval(insert, kind, database_id, principal, audit_id, plan_id, application_id)
+            job_id = await connection.fetchval(
+                insert, kind, database_id, principal, audit_id, plan_id, application_id, encode(options or JobOptions())
+            )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "jobs_one_change_per_database_key":
             raise
@@ -106,7 +109,17 @@ async def notify(connection: Any, channel: str, job_id: str) -> None:
 
 def read_job(row: Any) -> Job:
     """Return the job of a row of `jobs` with the name of its database."""
-    same = ("id", "database", "database_id", "principal", "create_time", "error_reason", "error_message", "cancel_requested")
+    same = (
+        "id",
+        "database",
+        "database_id",
+        "principal",
+        "create_time",
+        "error_reason",
+        "error_message",
+        "cancel_requested",
+        "pause_requested",
+    )
     return Job(
         kind=JobKind(row["kind"]),
         state=JobState(row["state"]),
@@ -117,8 +130,9 @@ def read_job(row: Any) -> Job:
         start_time=row["start_time"],
         end_time=row["end_time"],
         epoch=row["epoch"],
+        options=decode(row["options"], JobOptions),
         verifications=decode(row["verifications"], tuple[Verification, ...]),
-        **{name: row[name] for name in same},
+        **{name: row[name] for name in (*same, *asked)},
     )
 
 

@@ -6,6 +6,7 @@ The nouns of Holdfast, shared by all services."""
 import builtins
 import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
@@ -468,6 +469,8 @@ class _LockPolicyEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     """Below deadlock_timeout, retried with jitter: for locks that block others while they wait."""
     LOCK_POLICY_LONG: _LockPolicy.ValueType  # 2
     """Long: for SHARE UPDATE EXCLUSIVE locks, whose waiting blocks neither readers nor writers."""
+    LOCK_POLICY_BUILD: _LockPolicy.ValueType  # 3
+    """Very long: for concurrent index builds, which wait for older transactions in the middle and would begin again."""
 
 class LockPolicy(_LockPolicy, metaclass=_LockPolicyEnumTypeWrapper):
     """How long a statement may wait for its locks."""
@@ -478,6 +481,8 @@ LOCK_POLICY_SHORT: LockPolicy.ValueType  # 1
 """Below deadlock_timeout, retried with jitter: for locks that block others while they wait."""
 LOCK_POLICY_LONG: LockPolicy.ValueType  # 2
 """Long: for SHARE UPDATE EXCLUSIVE locks, whose waiting blocks neither readers nor writers."""
+LOCK_POLICY_BUILD: LockPolicy.ValueType  # 3
+"""Very long: for concurrent index builds, which wait for older transactions in the middle and would begin again."""
 Global___LockPolicy: typing_extensions.TypeAlias = LockPolicy
 
 class _StepKind:
@@ -500,6 +505,8 @@ class _StepKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     """Validate the foreign key."""
     STEP_KIND_VERIFY: _StepKind.ValueType  # 6
     """Count again, with another query, and compare the catalog with the plan."""
+    STEP_KIND_ATTACH_INDEX: _StepKind.ValueType  # 7
+    """Attach the index of a partition to the index of the table it is a partition of."""
 
 class StepKind(_StepKind, metaclass=_StepKindEnumTypeWrapper):
     """The kind of a step."""
@@ -518,6 +525,8 @@ STEP_KIND_VALIDATE_FOREIGN_KEY: StepKind.ValueType  # 5
 """Validate the foreign key."""
 STEP_KIND_VERIFY: StepKind.ValueType  # 6
 """Count again, with another query, and compare the catalog with the plan."""
+STEP_KIND_ATTACH_INDEX: StepKind.ValueType  # 7
+"""Attach the index of a partition to the index of the table it is a partition of."""
 Global___StepKind: typing_extensions.TypeAlias = StepKind
 
 class _OrphanAction:
@@ -602,6 +611,8 @@ class _JobKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     """An application of a plan."""
     JOB_KIND_ROLLBACK: _JobKind.ValueType  # 3
     """A rollback of an application."""
+    JOB_KIND_RESTORE: _JobKind.ValueType  # 4
+    """Backed-up rows of an application put back, its keys staying."""
 
 class JobKind(_JobKind, metaclass=_JobKindEnumTypeWrapper):
     """The kind of a job."""
@@ -614,6 +625,8 @@ JOB_KIND_APPLICATION: JobKind.ValueType  # 2
 """An application of a plan."""
 JOB_KIND_ROLLBACK: JobKind.ValueType  # 3
 """A rollback of an application."""
+JOB_KIND_RESTORE: JobKind.ValueType  # 4
+"""Backed-up rows of an application put back, its keys staying."""
 Global___JobKind: typing_extensions.TypeAlias = JobKind
 
 class _JobState:
@@ -680,6 +693,12 @@ class _EventKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     """Somebody asked to cancel."""
     EVENT_KIND_ENDED: _EventKind.ValueType  # 10
     """The job ended; its state tells how."""
+    EVENT_KIND_PAUSE_REQUESTED: _EventKind.ValueType  # 11
+    """Somebody asked to pause."""
+    EVENT_KIND_RESUME_REQUESTED: _EventKind.ValueType  # 12
+    """Somebody asked to go on."""
+    EVENT_KIND_HELD_BACK: _EventKind.ValueType  # 13
+    """Nothing moves for now; the message tells why: paused, or throttled by what."""
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """The kind of an event."""
@@ -706,6 +725,12 @@ EVENT_KIND_CANCEL_REQUESTED: EventKind.ValueType  # 9
 """Somebody asked to cancel."""
 EVENT_KIND_ENDED: EventKind.ValueType  # 10
 """The job ended; its state tells how."""
+EVENT_KIND_PAUSE_REQUESTED: EventKind.ValueType  # 11
+"""Somebody asked to pause."""
+EVENT_KIND_RESUME_REQUESTED: EventKind.ValueType  # 12
+"""Somebody asked to go on."""
+EVENT_KIND_HELD_BACK: EventKind.ValueType  # 13
+"""Nothing moves for now; the message tells why: paused, or throttled by what."""
 Global___EventKind: typing_extensions.TypeAlias = EventKind
 
 @typing.final
@@ -1332,6 +1357,7 @@ class Decision(google.protobuf.message.Message):
     CLOSURE_ROWS_FIELD_NUMBER: builtins.int
     CONSTRAINT_NAME_FIELD_NUMBER: builtins.int
     INDEX_NAME_FIELD_NUMBER: builtins.int
+    SET_NULL_COLUMNS_FIELD_NUMBER: builtins.int
     relationship_id: builtins.str
     """The relationship."""
     included: builtins.bool
@@ -1350,6 +1376,10 @@ class Decision(google.protobuf.message.Message):
     """Name of the foreign key."""
     index_name: builtins.str
     """Name of the index that is built for it; empty when none is."""
+    @property
+    def set_null_columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The columns that ON DELETE SET NULL, and cleaning up by it, sets NULL; empty: all referencing columns."""
+
     def __init__(
         self,
         *,
@@ -1362,8 +1392,9 @@ class Decision(google.protobuf.message.Message):
         closure_rows: builtins.int = ...,
         constraint_name: builtins.str = ...,
         index_name: builtins.str = ...,
+        set_null_columns: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["closure_rows", b"closure_rows", "constraint_name", b"constraint_name", "included", b"included", "index_name", b"index_name", "on_delete", b"on_delete", "orphan_action", b"orphan_action", "orphan_rows", b"orphan_rows", "reason", b"reason", "relationship_id", b"relationship_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["closure_rows", b"closure_rows", "constraint_name", b"constraint_name", "included", b"included", "index_name", b"index_name", "on_delete", b"on_delete", "orphan_action", b"orphan_action", "orphan_rows", b"orphan_rows", "reason", b"reason", "relationship_id", b"relationship_id", "set_null_columns", b"set_null_columns"]) -> None: ...
 
 Global___Decision: typing_extensions.TypeAlias = Decision
 
@@ -1439,6 +1470,7 @@ class Progress(google.protobuf.message.Message):
     TOTAL_FIELD_NUMBER: builtins.int
     ROWS_DONE_FIELD_NUMBER: builtins.int
     ROWS_TOTAL_FIELD_NUMBER: builtins.int
+    WAITING_FOR_FIELD_NUMBER: builtins.int
     activity: builtins.str
     """What is being done, in words."""
     done: builtins.int
@@ -1449,6 +1481,8 @@ class Progress(google.protobuf.message.Message):
     """Rows done in the current unit."""
     rows_total: builtins.int
     """Rows in the current unit; 0 when not known."""
+    waiting_for: builtins.str
+    """Why nothing moves at the moment, in words: paused by whom, throttled by what; empty while work goes on."""
     def __init__(
         self,
         *,
@@ -1457,10 +1491,70 @@ class Progress(google.protobuf.message.Message):
         total: builtins.int = ...,
         rows_done: builtins.int = ...,
         rows_total: builtins.int = ...,
+        waiting_for: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["activity", b"activity", "done", b"done", "rows_done", b"rows_done", "rows_total", b"rows_total", "total", b"total"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["activity", b"activity", "done", b"done", "rows_done", b"rows_done", "rows_total", b"rows_total", "total", b"total", "waiting_for", b"waiting_for"]) -> None: ...
 
 Global___Progress: typing_extensions.TypeAlias = Progress
+
+@typing.final
+class Throttle(google.protobuf.message.Message):
+    """When to hold an application, rollback or restore back, so that others are served first. Unset limits do not hold it back."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MAX_REPLICA_LAG_FIELD_NUMBER: builtins.int
+    MAX_ACTIVE_SESSIONS_FIELD_NUMBER: builtins.int
+    MAX_WAL_BYTES_PER_SECOND_FIELD_NUMBER: builtins.int
+    max_active_sessions: builtins.int
+    """Hold back while more than so many other sessions are active. 0: no limit."""
+    max_wal_bytes_per_second: builtins.int
+    """Hold back while the server writes more than so many bytes of WAL a second. 0: no limit."""
+    @property
+    def max_replica_lag(self) -> google.protobuf.duration_pb2.Duration:
+        """Hold back while a replica has replayed no further than so long ago. Unset: 10 seconds."""
+
+    def __init__(
+        self,
+        *,
+        max_replica_lag: google.protobuf.duration_pb2.Duration | None = ...,
+        max_active_sessions: builtins.int = ...,
+        max_wal_bytes_per_second: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["max_replica_lag", b"max_replica_lag"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["max_active_sessions", b"max_active_sessions", "max_replica_lag", b"max_replica_lag", "max_wal_bytes_per_second", b"max_wal_bytes_per_second"]) -> None: ...
+
+Global___Throttle: typing_extensions.TypeAlias = Throttle
+
+@typing.final
+class Blocker(google.protobuf.message.Message):
+    """Who holds a lock that a statement waits for."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PID_FIELD_NUMBER: builtins.int
+    APPLICATION_FIELD_NUMBER: builtins.int
+    AGE_SECONDS_FIELD_NUMBER: builtins.int
+    QUERY_FIELD_NUMBER: builtins.int
+    pid: builtins.int
+    """Process id of its backend."""
+    application: builtins.str
+    """Its application_name, or the kind of backend."""
+    age_seconds: builtins.int
+    """Seconds since its transaction began."""
+    query: builtins.str
+    """What it runs or ran last; empty unless the service is configured to tell."""
+    def __init__(
+        self,
+        *,
+        pid: builtins.int = ...,
+        application: builtins.str = ...,
+        age_seconds: builtins.int = ...,
+        query: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["age_seconds", b"age_seconds", "application", b"application", "pid", b"pid", "query", b"query"]) -> None: ...
+
+Global___Blocker: typing_extensions.TypeAlias = Blocker
 
 @typing.final
 class Job(google.protobuf.message.Message):
@@ -1485,6 +1579,7 @@ class Job(google.protobuf.message.Message):
     END_TIME_FIELD_NUMBER: builtins.int
     EPOCH_FIELD_NUMBER: builtins.int
     VERIFICATIONS_FIELD_NUMBER: builtins.int
+    PAUSE_REQUESTED_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Assigned by the service."""
     kind: Global___JobKind.ValueType
@@ -1509,6 +1604,8 @@ class Job(google.protobuf.message.Message):
     """Who started it."""
     epoch: builtins.int
     """How often a replica took it over, the first included."""
+    pause_requested: builtins.bool
+    """True while somebody wants it to pause: it stops at the next safe point, and `progress.waiting_for` tells when it did."""
     @property
     def progress(self) -> Global___Progress:
         """How far it is."""
@@ -1549,9 +1646,10 @@ class Job(google.protobuf.message.Message):
         end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         epoch: builtins.int = ...,
         verifications: collections.abc.Iterable[Global___Verification] | None = ...,
+        pause_requested: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "progress", b"progress", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["application_id", b"application_id", "audit_id", b"audit_id", "cancel_requested", b"cancel_requested", "create_time", b"create_time", "database", b"database", "end_time", b"end_time", "epoch", b"epoch", "error_message", b"error_message", "error_reason", b"error_reason", "id", b"id", "kind", b"kind", "plan_id", b"plan_id", "principal", b"principal", "progress", b"progress", "start_time", b"start_time", "state", b"state", "verifications", b"verifications"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["application_id", b"application_id", "audit_id", b"audit_id", "cancel_requested", b"cancel_requested", "create_time", b"create_time", "database", b"database", "end_time", b"end_time", "epoch", b"epoch", "error_message", b"error_message", "error_reason", b"error_reason", "id", b"id", "kind", b"kind", "pause_requested", b"pause_requested", "plan_id", b"plan_id", "principal", b"principal", "progress", b"progress", "start_time", b"start_time", "state", b"state", "verifications", b"verifications"]) -> None: ...
 
 Global___Job: typing_extensions.TypeAlias = Job
 
@@ -1612,6 +1710,7 @@ class Event(google.protobuf.message.Message):
     RELATIONSHIP_ID_FIELD_NUMBER: builtins.int
     ROWS_DONE_FIELD_NUMBER: builtins.int
     ROWS_TOTAL_FIELD_NUMBER: builtins.int
+    BLOCKERS_FIELD_NUMBER: builtins.int
     job_id: builtins.str
     """The job."""
     sequence: builtins.int
@@ -1632,6 +1731,10 @@ class Event(google.protobuf.message.Message):
     def time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When."""
 
+    @property
+    def blockers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Blocker]:
+        """With LOCK_WAIT and RETRY: who holds the lock."""
+
     def __init__(
         self,
         *,
@@ -1644,8 +1747,9 @@ class Event(google.protobuf.message.Message):
         relationship_id: builtins.str = ...,
         rows_done: builtins.int = ...,
         rows_total: builtins.int = ...,
+        blockers: collections.abc.Iterable[Global___Blocker] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["time", b"time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["job_id", b"job_id", "kind", b"kind", "message", b"message", "relationship_id", b"relationship_id", "rows_done", b"rows_done", "rows_total", b"rows_total", "sequence", b"sequence", "step", b"step", "time", b"time"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["blockers", b"blockers", "job_id", b"job_id", "kind", b"kind", "message", b"message", "relationship_id", b"relationship_id", "rows_done", b"rows_done", "rows_total", b"rows_total", "sequence", b"sequence", "step", b"step", "time", b"time"]) -> None: ...
 
 Global___Event: typing_extensions.TypeAlias = Event

@@ -58,6 +58,8 @@ class _CheckStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     """Audits work, applications will be refused."""
     CHECK_STATE_BLOCKS_AUDIT: _CheckState.ValueType  # 3
     """Audits are incomplete or impossible."""
+    CHECK_STATE_WARNING: _CheckState.ValueType  # 4
+    """Nothing is refused, but look at it first."""
 
 class CheckState(_CheckState, metaclass=_CheckStateEnumTypeWrapper):
     """Whether a check passed."""
@@ -70,6 +72,8 @@ CHECK_STATE_BLOCKS_APPLICATION: CheckState.ValueType  # 2
 """Audits work, applications will be refused."""
 CHECK_STATE_BLOCKS_AUDIT: CheckState.ValueType  # 3
 """Audits are incomplete or impossible."""
+CHECK_STATE_WARNING: CheckState.ValueType  # 4
+"""Nothing is refused, but look at it first."""
 Global___CheckState: typing_extensions.TypeAlias = CheckState
 
 @typing.final

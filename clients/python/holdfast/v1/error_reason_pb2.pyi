@@ -92,6 +92,12 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """A fault of Holdfast; the request id finds it in the log. INTERNAL."""
     ERROR_REASON_FINDING_NOT_FOUND: _ErrorReason.ValueType  # 34
     """No such finding in the latest succeeded audit. Metadata: {"finding_id": "…"}. NOT_FOUND."""
+    ERROR_REASON_RESTORE_REJECTED: _ErrorReason.ValueType  # 35
+    """A key in force rejects rows that were to come back. Metadata: {"rejected": "8", "relinkable": "2"}. FAILED_PRECONDITION."""
+    ERROR_REASON_BACKUP_GONE: _ErrorReason.ValueType  # 36
+    """No backup of that plan is kept, or it was purged. Metadata: {"plan_id": "…"}. FAILED_PRECONDITION."""
+    ERROR_REASON_BACKUP_RETAINED: _ErrorReason.ValueType  # 37
+    """The backup is younger than backups are to be kept. Metadata: {"plan_id": "…", "keep_until": "…"}. FAILED_PRECONDITION."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. The names are stable; the messages are not."""
@@ -166,4 +172,10 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 33
 """A fault of Holdfast; the request id finds it in the log. INTERNAL."""
 ERROR_REASON_FINDING_NOT_FOUND: ErrorReason.ValueType  # 34
 """No such finding in the latest succeeded audit. Metadata: {"finding_id": "…"}. NOT_FOUND."""
+ERROR_REASON_RESTORE_REJECTED: ErrorReason.ValueType  # 35
+"""A key in force rejects rows that were to come back. Metadata: {"rejected": "8", "relinkable": "2"}. FAILED_PRECONDITION."""
+ERROR_REASON_BACKUP_GONE: ErrorReason.ValueType  # 36
+"""No backup of that plan is kept, or it was purged. Metadata: {"plan_id": "…"}. FAILED_PRECONDITION."""
+ERROR_REASON_BACKUP_RETAINED: ErrorReason.ValueType  # 37
+"""The backup is younger than backups are to be kept. Metadata: {"plan_id": "…", "keep_until": "…"}. FAILED_PRECONDITION."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason

@@ -55,6 +55,16 @@ class JobServiceStub(object):
                 request_serializer=holdfast_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=holdfast_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
                 _registered_method=True)
+        self.PauseJob = channel.unary_unary(
+                '/holdfast.v1.JobService/PauseJob',
+                request_serializer=holdfast_dot_v1_dot_job__service__pb2.PauseJobRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_job__service__pb2.PauseJobResponse.FromString,
+                _registered_method=True)
+        self.ResumeJob = channel.unary_unary(
+                '/holdfast.v1.JobService/ResumeJob',
+                request_serializer=holdfast_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_job__service__pb2.ResumeJobResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer(object):
@@ -91,6 +101,21 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseJob(self, request, context):
+        """Asks a job to hold still at the next safe point, holding no lock on any table, until ResumeJob. Pausing a paused job succeeds.
+        FAILED_PRECONDITION when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeJob(self, request, context):
+        """Lets a paused job go on. Resuming a job that is not paused succeeds. FAILED_PRECONDITION when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +138,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=holdfast_dot_v1_dot_job__service__pb2.CancelJobRequest.FromString,
                     response_serializer=holdfast_dot_v1_dot_job__service__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'PauseJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseJob,
+                    request_deserializer=holdfast_dot_v1_dot_job__service__pb2.PauseJobRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_job__service__pb2.PauseJobResponse.SerializeToString,
+            ),
+            'ResumeJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeJob,
+                    request_deserializer=holdfast_dot_v1_dot_job__service__pb2.ResumeJobRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_job__service__pb2.ResumeJobResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +259,60 @@ class JobService(object):
             '/holdfast.v1.JobService/CancelJob',
             holdfast_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
             holdfast_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.JobService/PauseJob',
+            holdfast_dot_v1_dot_job__service__pb2.PauseJobRequest.SerializeToString,
+            holdfast_dot_v1_dot_job__service__pb2.PauseJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.JobService/ResumeJob',
+            holdfast_dot_v1_dot_job__service__pb2.ResumeJobRequest.SerializeToString,
+            holdfast_dot_v1_dot_job__service__pb2.ResumeJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from holdfast.v1 import core_pb2 as holdfast_dot_v1_dot_core__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#holdfast/v1/migration_service.proto\x12\x0bholdfast.v1\x1a\x16holdfast/v1/core.proto\"7\n\x10\x41pplyPlanRequest\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"2\n\x11\x41pplyPlanResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"5\n\x0fRollBackRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"1\n\x10RollBackResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job2\xa7\x01\n\x10MigrationService\x12J\n\tApplyPlan\x12\x1d.holdfast.v1.ApplyPlanRequest\x1a\x1e.holdfast.v1.ApplyPlanResponse\x12G\n\x08RollBack\x12\x1c.holdfast.v1.RollBackRequest\x1a\x1d.holdfast.v1.RollBackResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#holdfast/v1/migration_service.proto\x12\x0bholdfast.v1\x1a\x16holdfast/v1/core.proto\"`\n\x10\x41pplyPlanRequest\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x08throttle\x18\x03 \x01(\x0b\x32\x15.holdfast.v1.Throttle\"2\n\x11\x41pplyPlanResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"^\n\x0fRollBackRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x08throttle\x18\x03 \x01(\x0b\x32\x15.holdfast.v1.Throttle\"1\n\x10RollBackResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"\x8b\x01\n\x12RestoreRowsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x18\n\x10relationship_ids\x18\x02 \x03(\t\x12\x0e\n\x06relink\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\'\n\x08throttle\x18\x05 \x01(\x0b\x32\x15.holdfast.v1.Throttle\"4\n\x13RestoreRowsResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job2\xf9\x01\n\x10MigrationService\x12J\n\tApplyPlan\x12\x1d.holdfast.v1.ApplyPlanRequest\x1a\x1e.holdfast.v1.ApplyPlanResponse\x12G\n\x08RollBack\x12\x1c.holdfast.v1.RollBackRequest\x1a\x1d.holdfast.v1.RollBackResponse\x12P\n\x0bRestoreRows\x12\x1f.holdfast.v1.RestoreRowsRequest\x1a .holdfast.v1.RestoreRowsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,13 +33,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'holdfast.v1.migration_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_APPLYPLANREQUEST']._serialized_start=76
-  _globals['_APPLYPLANREQUEST']._serialized_end=131
-  _globals['_APPLYPLANRESPONSE']._serialized_start=133
-  _globals['_APPLYPLANRESPONSE']._serialized_end=183
-  _globals['_ROLLBACKREQUEST']._serialized_start=185
-  _globals['_ROLLBACKREQUEST']._serialized_end=238
-  _globals['_ROLLBACKRESPONSE']._serialized_start=240
-  _globals['_ROLLBACKRESPONSE']._serialized_end=289
-  _globals['_MIGRATIONSERVICE']._serialized_start=292
-  _globals['_MIGRATIONSERVICE']._serialized_end=459
+  _globals['_APPLYPLANREQUEST']._serialized_end=172
+  _globals['_APPLYPLANRESPONSE']._serialized_start=174
+  _globals['_APPLYPLANRESPONSE']._serialized_end=224
+  _globals['_ROLLBACKREQUEST']._serialized_start=226
+  _globals['_ROLLBACKREQUEST']._serialized_end=320
+  _globals['_ROLLBACKRESPONSE']._serialized_start=322
+  _globals['_ROLLBACKRESPONSE']._serialized_end=371
+  _globals['_RESTOREROWSREQUEST']._serialized_start=374
+  _globals['_RESTOREROWSREQUEST']._serialized_end=513
+  _globals['_RESTOREROWSRESPONSE']._serialized_start=515
+  _globals['_RESTOREROWSRESPONSE']._serialized_end=567
+  _globals['_MIGRATIONSERVICE']._serialized_start=570
+  _globals['_MIGRATIONSERVICE']._serialized_end=819
 # @@protoc_insertion_point(module_scope)

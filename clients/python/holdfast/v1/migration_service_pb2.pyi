@@ -4,7 +4,9 @@ isort:skip_file
 Applying plans and undoing them."""
 
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import holdfast.v1.core_pb2
 import sys
@@ -25,17 +27,24 @@ class ApplyPlanRequest(google.protobuf.message.Message):
 
     PLAN_ID_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    THROTTLE_FIELD_NUMBER: builtins.int
     plan_id: builtins.str
     """Id of an APPROVED plan."""
     request_id: builtins.str
     """A UUID chosen by the caller; the same one returns the same job. Empty: always a new job."""
+    @property
+    def throttle(self) -> holdfast.v1.core_pb2.Throttle:
+        """When to hold back."""
+
     def __init__(
         self,
         *,
         plan_id: builtins.str = ...,
         request_id: builtins.str = ...,
+        throttle: holdfast.v1.core_pb2.Throttle | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["plan_id", b"plan_id", "request_id", b"request_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["throttle", b"throttle"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["plan_id", b"plan_id", "request_id", b"request_id", "throttle", b"throttle"]) -> None: ...
 
 Global___ApplyPlanRequest: typing_extensions.TypeAlias = ApplyPlanRequest
 
@@ -68,17 +77,24 @@ class RollBackRequest(google.protobuf.message.Message):
 
     JOB_ID_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    THROTTLE_FIELD_NUMBER: builtins.int
     job_id: builtins.str
     """Id of the application to undo: a job that has ended."""
     request_id: builtins.str
     """A UUID chosen by the caller; the same one returns the same job. Empty: always a new job."""
+    @property
+    def throttle(self) -> holdfast.v1.core_pb2.Throttle:
+        """When to hold back."""
+
     def __init__(
         self,
         *,
         job_id: builtins.str = ...,
         request_id: builtins.str = ...,
+        throttle: holdfast.v1.core_pb2.Throttle | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["job_id", b"job_id", "request_id", b"request_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["throttle", b"throttle"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["job_id", b"job_id", "request_id", b"request_id", "throttle", b"throttle"]) -> None: ...
 
 Global___RollBackRequest: typing_extensions.TypeAlias = RollBackRequest
 
@@ -102,3 +118,63 @@ class RollBackResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["job", b"job"]) -> None: ...
 
 Global___RollBackResponse: typing_extensions.TypeAlias = RollBackResponse
+
+@typing.final
+class RestoreRowsRequest(google.protobuf.message.Message):
+    """Request of RestoreRows."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: builtins.int
+    RELATIONSHIP_IDS_FIELD_NUMBER: builtins.int
+    RELINK_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    THROTTLE_FIELD_NUMBER: builtins.int
+    job_id: builtins.str
+    """Id of the application whose rows are to come back: a job that has ended."""
+    relink: builtins.bool
+    """Only rows whose referenced row is there again; the others stay in the backup."""
+    request_id: builtins.str
+    """A UUID chosen by the caller; the same one returns the same job. Empty: always a new job."""
+    @property
+    def relationship_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The relationships whose rows are to come back, with what was taken along; empty: all of the plan."""
+
+    @property
+    def throttle(self) -> holdfast.v1.core_pb2.Throttle:
+        """When to hold back."""
+
+    def __init__(
+        self,
+        *,
+        job_id: builtins.str = ...,
+        relationship_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        relink: builtins.bool = ...,
+        request_id: builtins.str = ...,
+        throttle: holdfast.v1.core_pb2.Throttle | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["throttle", b"throttle"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["job_id", b"job_id", "relationship_ids", b"relationship_ids", "relink", b"relink", "request_id", b"request_id", "throttle", b"throttle"]) -> None: ...
+
+Global___RestoreRowsRequest: typing_extensions.TypeAlias = RestoreRowsRequest
+
+@typing.final
+class RestoreRowsResponse(google.protobuf.message.Message):
+    """Response of RestoreRows."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: builtins.int
+    @property
+    def job(self) -> holdfast.v1.core_pb2.Job:
+        """The job that puts them back."""
+
+    def __init__(
+        self,
+        *,
+        job: holdfast.v1.core_pb2.Job | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["job", b"job"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["job", b"job"]) -> None: ...
+
+Global___RestoreRowsResponse: typing_extensions.TypeAlias = RestoreRowsResponse

@@ -45,6 +45,11 @@ class MigrationServiceStub(object):
                 request_serializer=holdfast_dot_v1_dot_migration__service__pb2.RollBackRequest.SerializeToString,
                 response_deserializer=holdfast_dot_v1_dot_migration__service__pb2.RollBackResponse.FromString,
                 _registered_method=True)
+        self.RestoreRows = channel.unary_unary(
+                '/holdfast.v1.MigrationService/RestoreRows',
+                request_serializer=holdfast_dot_v1_dot_migration__service__pb2.RestoreRowsRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_migration__service__pb2.RestoreRowsResponse.FromString,
+                _registered_method=True)
 
 
 class MigrationServiceServicer(object):
@@ -67,6 +72,15 @@ class MigrationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestoreRows(self, request, context):
+        """Starts putting backed-up rows of an application back while its keys stay. Refused as a whole, before anything is touched, while
+        an enforced key would reject one of them; with `relink`, only the rows whose referenced row is there again come back.
+        Idempotent by request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MigrationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -79,6 +93,11 @@ def add_MigrationServiceServicer_to_server(servicer, server):
                     servicer.RollBack,
                     request_deserializer=holdfast_dot_v1_dot_migration__service__pb2.RollBackRequest.FromString,
                     response_serializer=holdfast_dot_v1_dot_migration__service__pb2.RollBackResponse.SerializeToString,
+            ),
+            'RestoreRows': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreRows,
+                    request_deserializer=holdfast_dot_v1_dot_migration__service__pb2.RestoreRowsRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_migration__service__pb2.RestoreRowsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -136,6 +155,33 @@ class MigrationService(object):
             '/holdfast.v1.MigrationService/RollBack',
             holdfast_dot_v1_dot_migration__service__pb2.RollBackRequest.SerializeToString,
             holdfast_dot_v1_dot_migration__service__pb2.RollBackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreRows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.MigrationService/RestoreRows',
+            holdfast_dot_v1_dot_migration__service__pb2.RestoreRowsRequest.SerializeToString,
+            holdfast_dot_v1_dot_migration__service__pb2.RestoreRowsResponse.FromString,
             options,
             channel_credentials,
             insecure,

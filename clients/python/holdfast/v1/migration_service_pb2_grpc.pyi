@@ -57,7 +57,23 @@ _MigrationServiceRollBackType = typing_extensions.TypeVar(
     ],
 )
 
-class MigrationServiceStub(typing.Generic[_MigrationServiceApplyPlanType, _MigrationServiceRollBackType]):
+_MigrationServiceRestoreRowsType = typing_extensions.TypeVar(
+    '_MigrationServiceRestoreRowsType',
+    grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.migration_service_pb2.RestoreRowsRequest,
+        holdfast.v1.migration_service_pb2.RestoreRowsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.migration_service_pb2.RestoreRowsRequest,
+        holdfast.v1.migration_service_pb2.RestoreRowsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.migration_service_pb2.RestoreRowsRequest,
+        holdfast.v1.migration_service_pb2.RestoreRowsResponse,
+    ],
+)
+
+class MigrationServiceStub(typing.Generic[_MigrationServiceApplyPlanType, _MigrationServiceRollBackType, _MigrationServiceRestoreRowsType]):
     """Starts applications and rollbacks. At most one of either works on a database at any moment."""
 
     @typing.overload
@@ -69,6 +85,10 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceApplyPlanType, _Migra
         grpc.UnaryUnaryMultiCallable[
             holdfast.v1.migration_service_pb2.RollBackRequest,
             holdfast.v1.migration_service_pb2.RollBackResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            holdfast.v1.migration_service_pb2.RestoreRowsRequest,
+            holdfast.v1.migration_service_pb2.RestoreRowsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -82,6 +102,10 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceApplyPlanType, _Migra
             holdfast.v1.migration_service_pb2.RollBackRequest,
             holdfast.v1.migration_service_pb2.RollBackResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            holdfast.v1.migration_service_pb2.RestoreRowsRequest,
+            holdfast.v1.migration_service_pb2.RestoreRowsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     ApplyPlan: _MigrationServiceApplyPlanType
@@ -94,6 +118,12 @@ class MigrationServiceStub(typing.Generic[_MigrationServiceApplyPlanType, _Migra
     anything is touched, when it could not be exact. Idempotent by request_id.
     """
 
+    RestoreRows: _MigrationServiceRestoreRowsType
+    """Starts putting backed-up rows of an application back while its keys stay. Refused as a whole, before anything is touched, while
+    an enforced key would reject one of them; with `relink`, only the rows whose referenced row is there again come back.
+    Idempotent by request_id.
+    """
+
 MigrationServiceAsyncStub: typing_extensions.TypeAlias = MigrationServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         holdfast.v1.migration_service_pb2.ApplyPlanRequest,
@@ -102,6 +132,10 @@ MigrationServiceAsyncStub: typing_extensions.TypeAlias = MigrationServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         holdfast.v1.migration_service_pb2.RollBackRequest,
         holdfast.v1.migration_service_pb2.RollBackResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.migration_service_pb2.RestoreRowsRequest,
+        holdfast.v1.migration_service_pb2.RestoreRowsResponse,
     ],
 ]
 
@@ -126,6 +160,17 @@ class MigrationServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[holdfast.v1.migration_service_pb2.RollBackResponse, collections.abc.Awaitable[holdfast.v1.migration_service_pb2.RollBackResponse]]:
         """Starts undoing an application: drops what it added, then restores every backed-up row and value. Refused as a whole, before
         anything is touched, when it could not be exact. Idempotent by request_id.
+        """
+
+    @abc.abstractmethod
+    def RestoreRows(
+        self,
+        request: holdfast.v1.migration_service_pb2.RestoreRowsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[holdfast.v1.migration_service_pb2.RestoreRowsResponse, collections.abc.Awaitable[holdfast.v1.migration_service_pb2.RestoreRowsResponse]]:
+        """Starts putting backed-up rows of an application back while its keys stay. Refused as a whole, before anything is touched, while
+        an enforced key would reject one of them; with `relink`, only the rows whose referenced row is there again come back.
+        Idempotent by request_id.
         """
 
 def add_MigrationServiceServicer_to_server(servicer: MigrationServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from holdfast.v1 import core_pb2 as holdfast_dot_v1_dot_core__pb2
+from holdfast.v1 import database_service_pb2 as holdfast_dot_v1_dot_database__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eholdfast/v1/plan_service.proto\x12\x0bholdfast.v1\x1a\x16holdfast/v1/core.proto\"\xb5\x01\n\x08Override\x12\x17\n\x0frelationship_id\x18\x01 \x01(\t\x12\x14\n\x07include\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12(\n\ton_delete\x18\x03 \x01(\x0e\x32\x15.holdfast.v1.OnDelete\x12\x30\n\rorphan_action\x18\x04 \x01(\x0e\x32\x19.holdfast.v1.OrphanAction\x12\x12\n\nrepoint_to\x18\x05 \x03(\tB\n\n\x08_include\"2\n\x06Policy\x12(\n\toverrides\x18\x01 \x03(\x0b\x32\x15.holdfast.v1.Override\"p\n\x11\x43reatePlanRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x02 \x01(\t\x12#\n\x06policy\x18\x03 \x01(\x0b\x32\x13.holdfast.v1.Policy\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"5\n\x12\x43reatePlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"\x1c\n\x0eGetPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"2\n\x0fGetPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"K\n\x10ListPlansRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"N\n\x11ListPlansResponse\x12 \n\x05plans\x18\x01 \x03(\x0b\x32\x11.holdfast.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x12\x41pprovePlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"6\n\x13\x41pprovePlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"\x1f\n\x11RejectPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x12RejectPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"F\n\x11RenderPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.holdfast.v1.ScriptKind\"$\n\x12RenderPlanResponse\x12\x0e\n\x06script\x18\x01 \x01(\t*\x8d\x01\n\nScriptKind\x12\x1b\n\x17SCRIPT_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13SCRIPT_KIND_FORWARD\x10\x01\x12\x16\n\x12SCRIPT_KIND_VERIFY\x10\x02\x12\x18\n\x14SCRIPT_KIND_ROLLBACK\x10\x03\x12\x17\n\x13SCRIPT_KIND_RESTORE\x10\x04\x32\xed\x03\n\x0bPlanService\x12M\n\nCreatePlan\x12\x1e.holdfast.v1.CreatePlanRequest\x1a\x1f.holdfast.v1.CreatePlanResponse\x12I\n\x07GetPlan\x12\x1b.holdfast.v1.GetPlanRequest\x1a\x1c.holdfast.v1.GetPlanResponse\"\x03\x90\x02\x01\x12O\n\tListPlans\x12\x1d.holdfast.v1.ListPlansRequest\x1a\x1e.holdfast.v1.ListPlansResponse\"\x03\x90\x02\x01\x12P\n\x0b\x41pprovePlan\x12\x1f.holdfast.v1.ApprovePlanRequest\x1a .holdfast.v1.ApprovePlanResponse\x12M\n\nRejectPlan\x12\x1e.holdfast.v1.RejectPlanRequest\x1a\x1f.holdfast.v1.RejectPlanResponse\x12R\n\nRenderPlan\x12\x1e.holdfast.v1.RenderPlanRequest\x1a\x1f.holdfast.v1.RenderPlanResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eholdfast/v1/plan_service.proto\x12\x0bholdfast.v1\x1a\x16holdfast/v1/core.proto\x1a\"holdfast/v1/database_service.proto\"\xb5\x01\n\x08Override\x12\x17\n\x0frelationship_id\x18\x01 \x01(\t\x12\x14\n\x07include\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12(\n\ton_delete\x18\x03 \x01(\x0e\x32\x15.holdfast.v1.OnDelete\x12\x30\n\rorphan_action\x18\x04 \x01(\x0e\x32\x19.holdfast.v1.OrphanAction\x12\x12\n\nrepoint_to\x18\x05 \x03(\tB\n\n\x08_include\"2\n\x06Policy\x12(\n\toverrides\x18\x01 \x03(\x0b\x32\x15.holdfast.v1.Override\"p\n\x11\x43reatePlanRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x02 \x01(\t\x12#\n\x06policy\x18\x03 \x01(\x0b\x32\x13.holdfast.v1.Policy\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"5\n\x12\x43reatePlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"\x1c\n\x0eGetPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"2\n\x0fGetPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"K\n\x10ListPlansRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"N\n\x11ListPlansResponse\x12 \n\x05plans\x18\x01 \x03(\x0b\x32\x11.holdfast.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x12\x41pprovePlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"6\n\x13\x41pprovePlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"\x1f\n\x11RejectPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x12RejectPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"F\n\x11RenderPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.holdfast.v1.ScriptKind\"$\n\x12RenderPlanResponse\x12\x0e\n\x06script\x18\x01 \x01(\t\"\x1e\n\x10\x43heckPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"F\n\x11\x43heckPlanResponse\x12\"\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x12.holdfast.v1.Check\x12\r\n\x05ready\x18\x02 \x01(\x08*\x8d\x01\n\nScriptKind\x12\x1b\n\x17SCRIPT_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13SCRIPT_KIND_FORWARD\x10\x01\x12\x16\n\x12SCRIPT_KIND_VERIFY\x10\x02\x12\x18\n\x14SCRIPT_KIND_ROLLBACK\x10\x03\x12\x17\n\x13SCRIPT_KIND_RESTORE\x10\x04\x32\xbe\x04\n\x0bPlanService\x12M\n\nCreatePlan\x12\x1e.holdfast.v1.CreatePlanRequest\x1a\x1f.holdfast.v1.CreatePlanResponse\x12I\n\x07GetPlan\x12\x1b.holdfast.v1.GetPlanRequest\x1a\x1c.holdfast.v1.GetPlanResponse\"\x03\x90\x02\x01\x12O\n\tListPlans\x12\x1d.holdfast.v1.ListPlansRequest\x1a\x1e.holdfast.v1.ListPlansResponse\"\x03\x90\x02\x01\x12P\n\x0b\x41pprovePlan\x12\x1f.holdfast.v1.ApprovePlanRequest\x1a .holdfast.v1.ApprovePlanResponse\x12M\n\nRejectPlan\x12\x1e.holdfast.v1.RejectPlanRequest\x1a\x1f.holdfast.v1.RejectPlanResponse\x12O\n\tCheckPlan\x12\x1d.holdfast.v1.CheckPlanRequest\x1a\x1e.holdfast.v1.CheckPlanResponse\"\x03\x90\x02\x01\x12R\n\nRenderPlan\x12\x1e.holdfast.v1.RenderPlanRequest\x1a\x1f.holdfast.v1.RenderPlanResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,38 +37,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANSERVICE'].methods_by_name['GetPlan']._serialized_options = b'\220\002\001'
   _globals['_PLANSERVICE'].methods_by_name['ListPlans']._loaded_options = None
   _globals['_PLANSERVICE'].methods_by_name['ListPlans']._serialized_options = b'\220\002\001'
+  _globals['_PLANSERVICE'].methods_by_name['CheckPlan']._loaded_options = None
+  _globals['_PLANSERVICE'].methods_by_name['CheckPlan']._serialized_options = b'\220\002\001'
   _globals['_PLANSERVICE'].methods_by_name['RenderPlan']._loaded_options = None
   _globals['_PLANSERVICE'].methods_by_name['RenderPlan']._serialized_options = b'\220\002\001'
-  _globals['_SCRIPTKIND']._serialized_start=1025
-  _globals['_SCRIPTKIND']._serialized_end=1166
-  _globals['_OVERRIDE']._serialized_start=72
-  _globals['_OVERRIDE']._serialized_end=253
-  _globals['_POLICY']._serialized_start=255
-  _globals['_POLICY']._serialized_end=305
-  _globals['_CREATEPLANREQUEST']._serialized_start=307
-  _globals['_CREATEPLANREQUEST']._serialized_end=419
-  _globals['_CREATEPLANRESPONSE']._serialized_start=421
-  _globals['_CREATEPLANRESPONSE']._serialized_end=474
-  _globals['_GETPLANREQUEST']._serialized_start=476
-  _globals['_GETPLANREQUEST']._serialized_end=504
-  _globals['_GETPLANRESPONSE']._serialized_start=506
-  _globals['_GETPLANRESPONSE']._serialized_end=556
-  _globals['_LISTPLANSREQUEST']._serialized_start=558
-  _globals['_LISTPLANSREQUEST']._serialized_end=633
-  _globals['_LISTPLANSRESPONSE']._serialized_start=635
-  _globals['_LISTPLANSRESPONSE']._serialized_end=713
-  _globals['_APPROVEPLANREQUEST']._serialized_start=715
-  _globals['_APPROVEPLANREQUEST']._serialized_end=768
-  _globals['_APPROVEPLANRESPONSE']._serialized_start=770
-  _globals['_APPROVEPLANRESPONSE']._serialized_end=824
-  _globals['_REJECTPLANREQUEST']._serialized_start=826
-  _globals['_REJECTPLANREQUEST']._serialized_end=857
-  _globals['_REJECTPLANRESPONSE']._serialized_start=859
-  _globals['_REJECTPLANRESPONSE']._serialized_end=912
-  _globals['_RENDERPLANREQUEST']._serialized_start=914
-  _globals['_RENDERPLANREQUEST']._serialized_end=984
-  _globals['_RENDERPLANRESPONSE']._serialized_start=986
-  _globals['_RENDERPLANRESPONSE']._serialized_end=1022
-  _globals['_PLANSERVICE']._serialized_start=1169
-  _globals['_PLANSERVICE']._serialized_end=1662
+  _globals['_SCRIPTKIND']._serialized_start=1165
+  _globals['_SCRIPTKIND']._serialized_end=1306
+  _globals['_OVERRIDE']._serialized_start=108
+  _globals['_OVERRIDE']._serialized_end=289
+  _globals['_POLICY']._serialized_start=291
+  _globals['_POLICY']._serialized_end=341
+  _globals['_CREATEPLANREQUEST']._serialized_start=343
+  _globals['_CREATEPLANREQUEST']._serialized_end=455
+  _globals['_CREATEPLANRESPONSE']._serialized_start=457
+  _globals['_CREATEPLANRESPONSE']._serialized_end=510
+  _globals['_GETPLANREQUEST']._serialized_start=512
+  _globals['_GETPLANREQUEST']._serialized_end=540
+  _globals['_GETPLANRESPONSE']._serialized_start=542
+  _globals['_GETPLANRESPONSE']._serialized_end=592
+  _globals['_LISTPLANSREQUEST']._serialized_start=594
+  _globals['_LISTPLANSREQUEST']._serialized_end=669
+  _globals['_LISTPLANSRESPONSE']._serialized_start=671
+  _globals['_LISTPLANSRESPONSE']._serialized_end=749
+  _globals['_APPROVEPLANREQUEST']._serialized_start=751
+  _globals['_APPROVEPLANREQUEST']._serialized_end=804
+  _globals['_APPROVEPLANRESPONSE']._serialized_start=806
+  _globals['_APPROVEPLANRESPONSE']._serialized_end=860
+  _globals['_REJECTPLANREQUEST']._serialized_start=862
+  _globals['_REJECTPLANREQUEST']._serialized_end=893
+  _globals['_REJECTPLANRESPONSE']._serialized_start=895
+  _globals['_REJECTPLANRESPONSE']._serialized_end=948
+  _globals['_RENDERPLANREQUEST']._serialized_start=950
+  _globals['_RENDERPLANREQUEST']._serialized_end=1020
+  _globals['_RENDERPLANRESPONSE']._serialized_start=1022
+  _globals['_RENDERPLANRESPONSE']._serialized_end=1058
+  _globals['_CHECKPLANREQUEST']._serialized_start=1060
+  _globals['_CHECKPLANREQUEST']._serialized_end=1090
+  _globals['_CHECKPLANRESPONSE']._serialized_start=1092
+  _globals['_CHECKPLANRESPONSE']._serialized_end=1162
+  _globals['_PLANSERVICE']._serialized_start=1309
+  _globals['_PLANSERVICE']._serialized_end=1883
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import holdfast.v1.core_pb2
+import holdfast.v1.database_service_pb2
 import sys
 import typing
 
@@ -374,3 +375,45 @@ class RenderPlanResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["script", b"script"]) -> None: ...
 
 Global___RenderPlanResponse: typing_extensions.TypeAlias = RenderPlanResponse
+
+@typing.final
+class CheckPlanRequest(google.protobuf.message.Message):
+    """Request of CheckPlan."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    id: builtins.str
+    """Its id."""
+    def __init__(
+        self,
+        *,
+        id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["id", b"id"]) -> None: ...
+
+Global___CheckPlanRequest: typing_extensions.TypeAlias = CheckPlanRequest
+
+@typing.final
+class CheckPlanResponse(google.protobuf.message.Message):
+    """Response of CheckPlan."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CHECKS_FIELD_NUMBER: builtins.int
+    READY_FIELD_NUMBER: builtins.int
+    ready: builtins.bool
+    """True when nothing stands in the way: ApplyPlan would accept the plan. Warnings do not count; approval does not either."""
+    @property
+    def checks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[holdfast.v1.database_service_pb2.Check]:
+        """All checks, passed ones included."""
+
+    def __init__(
+        self,
+        *,
+        checks: collections.abc.Iterable[holdfast.v1.database_service_pb2.Check] | None = ...,
+        ready: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["checks", b"checks", "ready", b"ready"]) -> None: ...
+
+Global___CheckPlanResponse: typing_extensions.TypeAlias = CheckPlanResponse

@@ -60,6 +60,11 @@ class PlanServiceStub(object):
                 request_serializer=holdfast_dot_v1_dot_plan__service__pb2.RejectPlanRequest.SerializeToString,
                 response_deserializer=holdfast_dot_v1_dot_plan__service__pb2.RejectPlanResponse.FromString,
                 _registered_method=True)
+        self.CheckPlan = channel.unary_unary(
+                '/holdfast.v1.PlanService/CheckPlan',
+                request_serializer=holdfast_dot_v1_dot_plan__service__pb2.CheckPlanRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_plan__service__pb2.CheckPlanResponse.FromString,
+                _registered_method=True)
         self.RenderPlan = channel.unary_unary(
                 '/holdfast.v1.PlanService/RenderPlan',
                 request_serializer=holdfast_dot_v1_dot_plan__service__pb2.RenderPlanRequest.SerializeToString,
@@ -106,6 +111,13 @@ class PlanServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckPlan(self, request, context):
+        """Checks whether a plan could be applied now: privileges, pooling, drift, old transactions, room, replicas. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RenderPlan(self, request, context):
         """Renders a script that `psql -v ON_ERROR_STOP=1` runs as it is, and that does what the service does.
         """
@@ -140,6 +152,11 @@ def add_PlanServiceServicer_to_server(servicer, server):
                     servicer.RejectPlan,
                     request_deserializer=holdfast_dot_v1_dot_plan__service__pb2.RejectPlanRequest.FromString,
                     response_serializer=holdfast_dot_v1_dot_plan__service__pb2.RejectPlanResponse.SerializeToString,
+            ),
+            'CheckPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckPlan,
+                    request_deserializer=holdfast_dot_v1_dot_plan__service__pb2.CheckPlanRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_plan__service__pb2.CheckPlanResponse.SerializeToString,
             ),
             'RenderPlan': grpc.unary_unary_rpc_method_handler(
                     servicer.RenderPlan,
@@ -283,6 +300,33 @@ class PlanService(object):
             '/holdfast.v1.PlanService/RejectPlan',
             holdfast_dot_v1_dot_plan__service__pb2.RejectPlanRequest.SerializeToString,
             holdfast_dot_v1_dot_plan__service__pb2.RejectPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.PlanService/CheckPlan',
+            holdfast_dot_v1_dot_plan__service__pb2.CheckPlanRequest.SerializeToString,
+            holdfast_dot_v1_dot_plan__service__pb2.CheckPlanResponse.FromString,
             options,
             channel_credentials,
             insecure,

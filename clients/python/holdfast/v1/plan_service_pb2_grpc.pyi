@@ -105,6 +105,22 @@ _PlanServiceRejectPlanType = typing_extensions.TypeVar(
     ],
 )
 
+_PlanServiceCheckPlanType = typing_extensions.TypeVar(
+    '_PlanServiceCheckPlanType',
+    grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.plan_service_pb2.CheckPlanRequest,
+        holdfast.v1.plan_service_pb2.CheckPlanResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.plan_service_pb2.CheckPlanRequest,
+        holdfast.v1.plan_service_pb2.CheckPlanResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.plan_service_pb2.CheckPlanRequest,
+        holdfast.v1.plan_service_pb2.CheckPlanResponse,
+    ],
+)
+
 _PlanServiceRenderPlanType = typing_extensions.TypeVar(
     '_PlanServiceRenderPlanType',
     grpc.UnaryUnaryMultiCallable[
@@ -121,7 +137,7 @@ _PlanServiceRenderPlanType = typing_extensions.TypeVar(
     ],
 )
 
-class PlanServiceStub(typing.Generic[_PlanServiceCreatePlanType, _PlanServiceGetPlanType, _PlanServiceListPlansType, _PlanServiceApprovePlanType, _PlanServiceRejectPlanType, _PlanServiceRenderPlanType]):
+class PlanServiceStub(typing.Generic[_PlanServiceCreatePlanType, _PlanServiceGetPlanType, _PlanServiceListPlansType, _PlanServiceApprovePlanType, _PlanServiceRejectPlanType, _PlanServiceCheckPlanType, _PlanServiceRenderPlanType]):
     """Makes plans, shows them, and takes decisions about them."""
 
     @typing.overload
@@ -145,6 +161,10 @@ class PlanServiceStub(typing.Generic[_PlanServiceCreatePlanType, _PlanServiceGet
         grpc.UnaryUnaryMultiCallable[
             holdfast.v1.plan_service_pb2.RejectPlanRequest,
             holdfast.v1.plan_service_pb2.RejectPlanResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            holdfast.v1.plan_service_pb2.CheckPlanRequest,
+            holdfast.v1.plan_service_pb2.CheckPlanResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             holdfast.v1.plan_service_pb2.RenderPlanRequest,
@@ -175,6 +195,10 @@ class PlanServiceStub(typing.Generic[_PlanServiceCreatePlanType, _PlanServiceGet
             holdfast.v1.plan_service_pb2.RejectPlanResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            holdfast.v1.plan_service_pb2.CheckPlanRequest,
+            holdfast.v1.plan_service_pb2.CheckPlanResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             holdfast.v1.plan_service_pb2.RenderPlanRequest,
             holdfast.v1.plan_service_pb2.RenderPlanResponse,
         ],
@@ -194,6 +218,9 @@ class PlanServiceStub(typing.Generic[_PlanServiceCreatePlanType, _PlanServiceGet
 
     RejectPlan: _PlanServiceRejectPlanType
     """Forbids a plan to be applied. Rejecting a rejected plan succeeds."""
+
+    CheckPlan: _PlanServiceCheckPlanType
+    """Checks whether a plan could be applied now: privileges, pooling, drift, old transactions, room, replicas. Changes nothing."""
 
     RenderPlan: _PlanServiceRenderPlanType
     """Renders a script that `psql -v ON_ERROR_STOP=1` runs as it is, and that does what the service does."""
@@ -218,6 +245,10 @@ PlanServiceAsyncStub: typing_extensions.TypeAlias = PlanServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         holdfast.v1.plan_service_pb2.RejectPlanRequest,
         holdfast.v1.plan_service_pb2.RejectPlanResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.plan_service_pb2.CheckPlanRequest,
+        holdfast.v1.plan_service_pb2.CheckPlanResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         holdfast.v1.plan_service_pb2.RenderPlanRequest,
@@ -267,6 +298,14 @@ class PlanServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfast.v1.plan_service_pb2.RejectPlanResponse, collections.abc.Awaitable[holdfast.v1.plan_service_pb2.RejectPlanResponse]]:
         """Forbids a plan to be applied. Rejecting a rejected plan succeeds."""
+
+    @abc.abstractmethod
+    def CheckPlan(
+        self,
+        request: holdfast.v1.plan_service_pb2.CheckPlanRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[holdfast.v1.plan_service_pb2.CheckPlanResponse, collections.abc.Awaitable[holdfast.v1.plan_service_pb2.CheckPlanResponse]]:
+        """Checks whether a plan could be applied now: privileges, pooling, drift, old transactions, room, replicas. Changes nothing."""
 
     @abc.abstractmethod
     def RenderPlan(
