@@ -132,7 +132,7 @@ def read_job(row: Any) -> Job:
         epoch=row["epoch"],
         options=decode(row["options"], JobOptions),
         verifications=decode(row["verifications"], tuple[Verification, ...]),
-        **{name: row[name] for name in (*same, *asked)},
+        **{name: row[name] for name in same},
     )
 
 
