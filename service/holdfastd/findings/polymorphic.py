@@ -8,7 +8,8 @@ from holdfastd.findings.messages import tables as messages
 from holdfastd.findings.model import Finding, FindingKind, Severity
 from holdfastd.inference.model import Relationship
 from holdfastd.inference.naming.learn import is_bookkeeping
-from holdfastd.inference.naming.vocabulary import EXTERNAL_WORDS, TYPE_WORDS
+from holdfastd.inference.naming.pairs import type_columns
+from holdfastd.inference.naming.vocabulary import EXTERNAL_WORDS
 from holdfastd.inference.naming.words import STRONG_SUFFIXES, words
 
 Words = tuple[str, ...]
@@ -30,17 +31,16 @@ def derive_polymorphic_findings(catalog: Catalog, relationships: Sequence[Relati
 
 def _pairs(table: Table, nouns: frozenset[Words]) -> Iterator[tuple[Column, Column]]:
     """Yield the pairs of a table: `owner_id` and `owner_type`. Where there is a table of owners, the type is just a trait of the owner."""
-    kinds = {words(column.name): column for column in table.columns if column.type.category in {"S", "E"}}
-    if not any(name and name[-1] in TYPE_WORDS for name in kinds):
+    kinds = type_columns(table)
+    if not kinds:
         return
     for column in table.columns:
         parts = words(column.name)
         stem = parts[:-1]
         if not stem or parts[-1] not in STRONG_SUFFIXES or stem in nouns or EXTERNAL_WORDS.intersection(stem) or _is_unique(table, column):
             continue
-        kind = next((kinds[*stem, word] for word in sorted(TYPE_WORDS) if (*stem, word) in kinds), None)
-        if kind is not None:
-            yield column, kind
+        if stem in kinds:
+            yield column, kinds[stem]
 
 
 def _nouns(catalog: Catalog) -> Iterator[Words]:

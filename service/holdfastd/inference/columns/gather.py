@@ -9,9 +9,10 @@ from holdfastd.inference.columns.clues import clues
 from holdfastd.inference.columns.confidence import Judged
 from holdfastd.inference.naming.entities import Entity, Key, squash
 from holdfastd.inference.naming.learn import Naming
+from holdfastd.inference.naming.pairs import type_columns
 from holdfastd.inference.naming.people import People
 from holdfastd.inference.naming.types import Fit, fit, may_hold_ids
-from holdfastd.inference.naming.vocabulary import ASIDE_WORDS, BY, EXTERNAL_WORDS, OPAQUE_WORDS, TYPE_WORDS
+from holdfastd.inference.naming.vocabulary import ASIDE_WORDS, BY, EXTERNAL_WORDS, OPAQUE_WORDS
 from holdfastd.inference.naming.words import STRONG_SUFFIXES, WEAK_SUFFIXES, Stem, is_plural, stem_of, words
 
 _SERVED = ("indexed_alone", "indexed_first", "indexed_within")
@@ -111,15 +112,10 @@ def declared(naming: Naming) -> Iterator[Judged]:
 
 def _polymorphic(entity: Entity) -> frozenset[str]:
     """Columns that are the id half of an (id, type) pair: such ids point into several tables."""
-    columns = entity.table.columns
-    kinds = {
-        parts[:-1]
-        for column in columns
-        if column.type.category in {"S", "E"} and (parts := words(column.name))[-1:] and parts[-1] in TYPE_WORDS
-    }
+    kinds = type_columns(entity.table)
     if not kinds:
         return frozenset()
-    named = ((column.name, words(column.name)) for column in columns)
+    named = ((column.name, words(column.name)) for column in entity.table.columns)
     return frozenset(name for name, parts in named if len(parts) > 1 and parts[-1] in STRONG_SUFFIXES and parts[:-1] in kinds)
 
 

@@ -13,7 +13,7 @@ from holdfastd.catalog.operators import resolve_operators
 from holdfastd.inference.hints.agreement import Hint, agree
 from holdfastd.inference.hints.joins import Join
 from holdfastd.inference.model import Evidence, Hypothesis
-from holdfastd.inference.naming.vocabulary import TYPE_WORDS
+from holdfastd.inference.naming.pairs import type_columns
 from holdfastd.inference.naming.words import STRONG_SUFFIXES, words
 from holdfastd.names import ColumnSet
 
@@ -120,5 +120,4 @@ def _may_reference(catalog: Catalog, join: Join) -> bool:
 def _is_paired(table: Table, name: str) -> bool:
     own = words(name)
     stem = own[:-1] if own[-1] in STRONG_SUFFIXES else own
-    texts = {words(column.name) for column in table.columns if column.type.category in {"S", "E"}}
-    return any((*stem, word) in texts for word in TYPE_WORDS)
+    return stem in type_columns(table)
