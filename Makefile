@@ -1,4 +1,4 @@
-# make install | demo | test | lint | types | proto | verify | score | score-rows | bench-audit | bench-catalog | bench-discovery — see CONTRIBUTING.md
+# make install | demo | test | lint | types | proto | verify | score | score-rows | bench-audit | bench-apply | bench-catalog | bench-discovery — see CONTRIBUTING.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS = 1
 # Compiling bytecode into a read-only checkout is nobody's wish.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: install demo score score-rows test test-all test-fast lint types proto verify bench-audit bench-catalog bench-discovery clean
+.PHONY: install demo score score-rows test test-all test-fast lint types proto verify bench-audit bench-apply bench-catalog bench-discovery clean
 
 install: $(VENV)/.installed
 
@@ -59,6 +59,10 @@ score-rows: install
 
 bench-audit: install
 	$(BIN)/python tests/benchmarks/audit --factor $(or $(FACTOR),0.1) --rounds $(or $(ROUNDS),0) $(if $(STATE),--state $(STATE)) $(if $(RAW),--raw $(RAW))
+
+# What an application notices while a plan is applied, by hand and by Holdfast; needs 5 GB of disk and ten quiet minutes.
+bench-apply: install
+	$(BIN)/python tests/benchmarks/apply $(if $(FACTOR),--factor $(FACTOR)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MEMORY),--memory)
 
 # How long the catalog of many tables takes to read, and how much memory.
 bench-catalog: install
