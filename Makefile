@@ -1,4 +1,4 @@
-# make install | demo | test | lint | types | proto | verify | score | score-rows | bench-audit | bench-apply | bench-catalog | bench-discovery — see CONTRIBUTING.md
+# make install | demo | test | chaos | lint | types | proto | verify | score | score-rows | bench-audit | bench-apply | bench-catalog | bench-discovery — see CONTRIBUTING.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS = 1
 # Compiling bytecode into a read-only checkout is nobody's wish.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: install demo score score-rows test test-all test-fast lint types proto verify bench-audit bench-apply bench-catalog bench-discovery clean
+.PHONY: install demo chaos score score-rows test test-all test-fast lint types proto verify bench-audit bench-apply bench-catalog bench-discovery clean
 
 install: $(VENV)/.installed
 
@@ -31,6 +31,12 @@ test: install
 # All of make test, and the tests that take long: every place where the process can be killed.
 test-all: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests
+
+# Every crash, cut and stop, and every broken engine, on two versions: at most half an hour. Writes its figures into docs/reliability.md.
+chaos: install
+	@figures=$$(mktemp -d) && begun=$$(date +%s) && export HOLDFAST_CHAOS_REPORT=$$figures \
+	  && timeout 1800 $(BIN)/python -m pytest -n 2 --dist worksteal -q -p no:cacheprovider tests/chaos; result=$$?; \
+	  $(BIN)/python tests/chaos/report.py $$figures docs/reliability.md $$(( $$(date +%s) - begun )); rm -r $$figures; exit $$result
 
 test-fast: install
 	$(BIN)/python -m pytest -q tests/unit

@@ -43,5 +43,7 @@ GRANT CREATE ON DATABASE :"database" TO holdfast_migrator;
 --   BYPASSRLS    where a table has row security, an audit as holdfast_auditor says that it cannot count it, rather than counting
 --                what a policy lets through. The owner's members see all rows unless row security is forced. Decide yourself:
 --                ALTER ROLE holdfast_auditor BYPASSRLS;
---   pg_read_all_stats   lets Holdfast show the application name and the age of the transaction it waits for, not only its pid:
+--   pg_read_all_stats   lets Holdfast show the application name and the age of the transaction it waits for, not only its pid, and
+--                lets `holdfast plans check` tell old transactions and late standbys. It also shows the text of queries, which Holdfast
+--                tells nobody unless it is set up to (HOLDFAST_TELL_QUERIES):
 --                GRANT pg_read_all_stats TO holdfast_migrator;

@@ -22,7 +22,7 @@ _NO = frozenset({"", "0", "false", "no", "off"})
 _EPILOG = """\
 environment: HOLDFAST_LISTEN, HOLDFAST_HTTP, HOLDFAST_DATA_DIR and HOLDFAST_ALLOW_PLAINTEXT stand for the options;
 HOLDFAST_STORE_URL (a PostgreSQL to use instead of the embedded one), HOLDFAST_SECRET_KEY (encrypts inline DSNs),
-HOLDFAST_LOG_FORMAT (json or console)."""
+HOLDFAST_LOG_FORMAT (json or console), HOLDFAST_TELL_QUERIES (1: events tell what sessions in the way run; it may hold values)."""
 
 
 class ConfigError(Exception):
@@ -68,8 +68,11 @@ class Config:
     store_url: str | None = field(default=None, repr=False)
     #: None: a key in the data directory.
     secret_key: str | None = field(default=None, repr=False)
-    #: Places where tests stop the process; empty unless HOLDFAST_ALLOW_FAILPOINTS=1.
+    #: Places where tests stop the process, and the file that tells which were passed; refused unless HOLDFAST_ALLOW_FAILPOINTS=1.
     failpoints: str = ""
+    failpoints_trace: str = ""
+    #: Tell what a session runs that holds a lock we wait for; the text may hold values.
+    tells_queries: bool = False
     #: Where DSN references of kind `env` are looked up.
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -97,7 +100,9 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], *, is_root: 
         log_format=_log_format(environment, is_terminal=is_terminal),
         store_url=environment.get("HOLDFAST_STORE_URL") or None,
         secret_key=environment.get("HOLDFAST_SECRET_KEY") or None,
-        failpoints=environment.get("HOLDFAST_FAILPOINTS", "") if _flag(environment, "HOLDFAST_ALLOW_FAILPOINTS") else "",
+        failpoints=_only_for_tests(environment, "HOLDFAST_FAILPOINTS"),
+        failpoints_trace=_only_for_tests(environment, "HOLDFAST_FAILPOINTS_TRACE"),
+        tells_queries=_flag(environment, "HOLDFAST_TELL_QUERIES"),
         environment=environment,
     )
 
@@ -160,6 +165,14 @@ def _log_format(environment: Mapping[str, str], *, is_terminal: bool) -> LogForm
     except ValueError:
         message = f"HOLDFAST_LOG_FORMAT: {stated!r} is neither json nor console."
         raise ConfigError(message) from None
+
+
+def _only_for_tests(environment: Mapping[str, str], variable: str) -> str:
+    stated = environment.get(variable, "")
+    if stated and not _flag(environment, "HOLDFAST_ALLOW_FAILPOINTS"):
+        message = f"{variable} stops the server on purpose, for tests of crashes; unset it, or set HOLDFAST_ALLOW_FAILPOINTS=1 beside it."
+        raise ConfigError(message)
+    return stated
 
 
 def _flag(environment: Mapping[str, str], variable: str) -> bool:

@@ -77,11 +77,21 @@ class _Replica:
     async def start(self) -> tuple[asyncio.Task[None], ...]:
         """Start everything, and return the tasks that must not end."""
         config = self._config
-        failpoints.arm(config.failpoints)
+        try:
+            failpoints.arm(config.failpoints, config.failpoints_trace)
+        except ValueError as error:
+            message = f"HOLDFAST_FAILPOINTS: {error}."
+            raise StartError(message) from None
         with _explained():
             keys = Secrets(config.secret_key, config.data_dir)
             store = await self._open_store()
-        services = Services(store=store, secrets=keys, stopping=self._stopping, environment=config.environment)
+        services = Services(
+            store=store,
+            secrets=keys,
+            stopping=self._stopping,
+            environment=config.environment,
+            tells_queries=config.tells_queries,
+        )
         metrics = Metrics(version("holdfastd"))
         refresher = self._refresh(metrics, store)
         http = await self._serve_http(metrics, store)

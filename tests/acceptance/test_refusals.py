@@ -8,7 +8,7 @@ import pytest
 
 from holdfast import Holdfast, HoldfastError
 from holdfast.v1.core_pb2 import ON_DELETE_SET_NULL
-from holdfast.v1.database_service_pb2 import DsnSource
+from holdfast.v1.database_service_pb2 import CHECK_STATE_BLOCKS_APPLICATION, DsnSource
 from holdfast.v1.plan_service_pb2 import Override, Policy
 from samples.load import load_sample
 from support.postgres import Server, database_name
@@ -116,9 +116,14 @@ async def test_drift_is_refused_and_named(client: Holdfast, ev: str) -> None:
     plan = await client.plan("ev")
     await client.approve_plan(plan.id)
     connection = await asyncpg.connect(ev)
+    ready_before = (await client.check_plan(plan.id)).ready
     await connection.execute("ALTER TABLE reports ADD COLUMN severity integer")
     await connection.close()
+    checked = await client.check_plan(plan.id)
     error = await refusal(client.start_application(plan.id))
+
+    assert (ready_before, checked.ready) == (True, False)
+    assert {check.id for check in checked.checks if check.state == CHECK_STATE_BLOCKS_APPLICATION} == {"drift"}
 
     assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PLAN_DRIFTED")
     assert "column public.reports.severity" in error.metadata["changes"]

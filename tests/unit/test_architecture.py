@@ -19,7 +19,7 @@ EMPTY_WORDS = {"utils", "util", "helpers", "helper", "common", "misc", "manager"
 #: From left to right: a module imports from its own group and from layers above it in this list, never from below or beside.
 LAYERS = (
     ("errors", "names"),
-    ("sql", "config"),
+    ("sql", "config", "session_contract"),
     ("catalog.model", "jobs.model"),
     ("catalog.operators", "catalog.indexes"),
     ("evidence.model", "evidence.statements"),
@@ -37,7 +37,7 @@ LAYERS = (
     ("__main__",),
 )
 PURE = (
-    *("errors", "names", "config", "catalog.model", "catalog.operators", "catalog.indexes", "jobs.model"),
+    *("errors", "names", "config", "session_contract", "catalog.model", "catalog.operators", "catalog.indexes", "jobs.model"),
     *("evidence.model", "evidence.statements", "inference", "findings", "plan"),
 )
 IMPURE_IMPORTS = {"asyncio", "time", "random", "secrets", "os", "socket", "logging", "subprocess", "uuid", "threading"}
@@ -170,7 +170,7 @@ def test_handlers_leave_errors_alone():
         if isinstance(node, ast.Attribute) and node.attr in {"abort", "abort_with_status", "set_code", "set_details"}
     ]
 
-    assert len(handlers) == 6
+    assert len(handlers) == 7
     assert not tries
     assert aborts == ["rpc.interceptor"]
 

@@ -133,3 +133,25 @@ def test_secrets_are_not_shown():
     }
 
     assert canary not in repr(parse(["serve"], environment))
+
+
+@pytest.mark.parametrize("variable", ["HOLDFAST_FAILPOINTS", "HOLDFAST_FAILPOINTS_TRACE"])
+def test_failpoints_are_refused_in_production(variable):
+    """A server that would stop on purpose must not start by accident."""
+    with pytest.raises(ConfigError, match=f"^{variable} .*HOLDFAST_ALLOW_FAILPOINTS=1"):
+        parse(["serve"], HOME | {variable: "CLEAN_UP.begun=exit"})
+
+
+def test_failpoints_are_taken_where_they_are_allowed():
+    """Both variables together say that it is meant."""
+    environment = HOME | {"HOLDFAST_ALLOW_FAILPOINTS": "1", "HOLDFAST_FAILPOINTS": "A.b=exit", "HOLDFAST_FAILPOINTS_TRACE": "passed.txt"}
+
+    config = parse(["serve"], environment)
+
+    assert (config.failpoints, config.failpoints_trace) == ("A.b=exit", "passed.txt")
+
+
+def test_queries_of_others_are_told_only_when_asked_for():
+    """The text of a query may hold values."""
+    assert parse(["serve"], HOME).tells_queries is False
+    assert parse(["serve"], HOME | {"HOLDFAST_TELL_QUERIES": "1"}).tells_queries is True

@@ -13,13 +13,15 @@ from holdfast.channel import metadata
 from holdfast.errors import HoldfastError
 from holdfast.v1 import audit_log_service_pb2 as log_pb
 from holdfast.v1 import audit_service_pb2 as audit_pb
+from holdfast.v1 import backup_service_pb2 as backup_pb
 from holdfast.v1 import database_service_pb2 as database_pb
 from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import migration_service_pb2 as migration_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
 from holdfast.v1.audit_log_service_pb2_grpc import AuditLogServiceStub
 from holdfast.v1.audit_service_pb2_grpc import AuditServiceStub
-from holdfast.v1.core_pb2 import JOB_KIND_UNSPECIFIED, SEVERITY_UNSPECIFIED, JobKind, Severity
+from holdfast.v1.backup_service_pb2_grpc import BackupServiceStub
+from holdfast.v1.core_pb2 import JOB_KIND_UNSPECIFIED, SEVERITY_UNSPECIFIED, JobKind, Severity, Throttle
 from holdfast.v1.database_service_pb2_grpc import DatabaseServiceStub
 from holdfast.v1.job_service_pb2_grpc import JobServiceStub
 from holdfast.v1.migration_service_pb2_grpc import MigrationServiceStub
@@ -41,6 +43,7 @@ class Calls:
         self._audits = AuditServiceStub(channel)
         self._plans = PlanServiceStub(channel)
         self._migrations = MigrationServiceStub(channel)
+        self._backups = BackupServiceStub(channel)
         self._jobs = JobServiceStub(channel)
         self._log = AuditLogServiceStub(channel)
 
@@ -160,21 +163,56 @@ class Calls:
         """Forbid a plan to be applied; rejecting a rejected plan succeeds."""
         return await self._call(self._plans.RejectPlan, plan_pb.RejectPlanRequest(id=plan_id))
 
+    async def check_plan(self, plan_id: str) -> plan_pb.CheckPlanResponse:
+        """Report whether a plan could be applied now, and what to do first; changes nothing."""
+        return await self._call(self._plans.CheckPlan, plan_pb.CheckPlanRequest(id=plan_id))
+
     async def render_plan(
         self, plan_id: str, kind: plan_pb.ScriptKind.ValueType = plan_pb.SCRIPT_KIND_FORWARD
     ) -> plan_pb.RenderPlanResponse:
         """Render a script for `psql -v ON_ERROR_STOP=1` that does what the service does."""
         return await self._call(self._plans.RenderPlan, plan_pb.RenderPlanRequest(id=plan_id, kind=kind))
 
-    async def start_application(self, plan_id: str, *, request_id: str = "") -> migration_pb.ApplyPlanResponse:
+    async def start_application(
+        self, plan_id: str, *, throttle: Throttle | None = None, request_id: str = ""
+    ) -> migration_pb.ApplyPlanResponse:
         """Start applying an approved plan and return at once; `Holdfast.apply` also follows it."""
-        request = migration_pb.ApplyPlanRequest(plan_id=plan_id, request_id=request_id or new_id())
+        request = migration_pb.ApplyPlanRequest(plan_id=plan_id, request_id=request_id or new_id(), throttle=throttle)
         return await self._call(self._migrations.ApplyPlan, request)
 
-    async def start_rollback(self, job_id: str, *, request_id: str = "") -> migration_pb.RollBackResponse:
+    async def start_rollback(self, job_id: str, *, throttle: Throttle | None = None, request_id: str = "") -> migration_pb.RollBackResponse:
         """Start undoing an application and return at once; `Holdfast.roll_back` also follows it."""
-        request = migration_pb.RollBackRequest(job_id=job_id, request_id=request_id or new_id())
+        request = migration_pb.RollBackRequest(job_id=job_id, request_id=request_id or new_id(), throttle=throttle)
         return await self._call(self._migrations.RollBack, request)
+
+    async def start_restore(
+        self,
+        job_id: str,
+        *,
+        relationship_ids: Sequence[str] = (),
+        relink: bool = False,
+        throttle: Throttle | None = None,
+        request_id: str = "",
+    ) -> migration_pb.RestoreRowsResponse:
+        """Start putting rows of an application back while its keys stay, and return at once; `Holdfast.restore` also follows it."""
+        request = migration_pb.RestoreRowsRequest(
+            job_id=job_id, relationship_ids=relationship_ids, relink=relink, request_id=request_id or new_id(), throttle=throttle
+        )
+        return await self._call(self._migrations.RestoreRows, request)
+
+    async def list_backups(self, database: str, *, page_size: int = 0, page_token: str = "") -> backup_pb.ListBackupsResponse:
+        """List what the backup in a database holds, plan by plan, newest first."""
+        request = backup_pb.ListBackupsRequest(database=database, page_size=page_size, page_token=page_token)
+        return await self._call(self._backups.ListBackups, request)
+
+    async def purge_backups(
+        self, database: str, *, plan_id: str = "", older_than: timedelta | None = None, request_id: str = ""
+    ) -> backup_pb.PurgeBackupsResponse:
+        """Delete backups for good, of one plan or of all; without an age, those of 30 days and older."""
+        request = backup_pb.PurgeBackupsRequest(database=database, plan_id=plan_id, request_id=request_id or new_id())
+        if older_than is not None:
+            request.older_than.FromTimedelta(older_than)
+        return await self._call(self._backups.PurgeBackups, request)
 
     async def get_job(self, job_id: str) -> job_pb.GetJobResponse:
         """Return one job."""
@@ -195,6 +233,14 @@ class Calls:
     async def cancel_job(self, job_id: str) -> job_pb.CancelJobResponse:
         """Ask a job to stop at the next safe point; what was done stays done."""
         return await self._call(self._jobs.CancelJob, job_pb.CancelJobRequest(id=job_id))
+
+    async def pause_job(self, job_id: str) -> job_pb.PauseJobResponse:
+        """Ask a job to hold still at the next safe point, until it is resumed."""
+        return await self._call(self._jobs.PauseJob, job_pb.PauseJobRequest(id=job_id))
+
+    async def resume_job(self, job_id: str) -> job_pb.ResumeJobResponse:
+        """Let a paused job go on."""
+        return await self._call(self._jobs.ResumeJob, job_pb.ResumeJobRequest(id=job_id))
 
     async def list_entries(self, *, database: str = "", page_size: int = 0, page_token: str = "") -> log_pb.ListEntriesResponse:
         """List the entries of the audit log, newest first."""

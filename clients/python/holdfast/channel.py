@@ -10,6 +10,7 @@ from google.protobuf.descriptor_pb2 import MethodOptions
 from holdfast.v1 import (
     audit_log_service_pb2,
     audit_service_pb2,
+    backup_service_pb2,
     database_service_pb2,
     job_service_pb2,
     migration_service_pb2,
@@ -19,6 +20,7 @@ from holdfast.v1 import (
 SERVICE_FILES: tuple[FileDescriptor, ...] = (
     audit_log_service_pb2.DESCRIPTOR,
     audit_service_pb2.DESCRIPTOR,
+    backup_service_pb2.DESCRIPTOR,
     database_service_pb2.DESCRIPTOR,
     job_service_pb2.DESCRIPTOR,
     migration_service_pb2.DESCRIPTOR,

@@ -1,6 +1,6 @@
 """The client: in come the names of databases, plans and jobs; out come jobs, followed to their end through broken connections."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from types import TracebackType
@@ -12,7 +12,7 @@ from grpc.aio import AioRpcError
 from holdfast.calls import Calls, new_id
 from holdfast.channel import metadata, open_channel
 from holdfast.errors import HoldfastError
-from holdfast.v1.core_pb2 import Event, Job, Plan
+from holdfast.v1.core_pb2 import Event, Job, Plan, Throttle
 from holdfast.v1.job_service_pb2 import WatchJobRequest, WatchJobResponse
 from holdfast.v1.plan_service_pb2 import Policy
 from holdfast.watching import Patience, Stream, StreamCut, watch
@@ -27,7 +27,7 @@ class Holdfast(Calls):
             async for item in holdfast.audit("shop"):
                 ...
 
-    Every rpc is a method that returns the response message. `audit`, `apply`, `roll_back` and `watch` are async iterators of the
+    Every rpc is a method that returns the response message. `audit`, `apply`, `roll_back`, `restore` and `watch` are async iterators of the
     job as it stands, every event exactly once and, last, the job as it ended; they reconnect by themselves.
     """
 
@@ -66,16 +66,25 @@ class Holdfast(Calls):
             async for item in items:
                 yield item
 
-    async def apply(self, plan_id: str) -> AsyncGenerator[Job | Event, None]:
+    async def apply(self, plan_id: str, *, throttle: Throttle | None = None) -> AsyncGenerator[Job | Event, None]:
         """Apply an approved plan and follow it; the last item is the job as it ended, with its verifications."""
-        started = await self.start_application(plan_id)
+        started = await self.start_application(plan_id, throttle=throttle)
         async with aclosing(self.watch(started.job.id)) as items:
             async for item in items:
                 yield item
 
-    async def roll_back(self, job_id: str) -> AsyncGenerator[Job | Event, None]:
+    async def roll_back(self, job_id: str, *, throttle: Throttle | None = None) -> AsyncGenerator[Job | Event, None]:
         """Undo an application and follow it; the last item is the job as it ended."""
-        started = await self.start_rollback(job_id)
+        started = await self.start_rollback(job_id, throttle=throttle)
+        async with aclosing(self.watch(started.job.id)) as items:
+            async for item in items:
+                yield item
+
+    async def restore(
+        self, job_id: str, *, relationship_ids: Sequence[str] = (), relink: bool = False, throttle: Throttle | None = None
+    ) -> AsyncGenerator[Job | Event, None]:
+        """Put rows of an application back while its keys stay, and follow it; the last item is the job as it ended."""
+        started = await self.start_restore(job_id, relationship_ids=relationship_ids, relink=relink, throttle=throttle)
         async with aclosing(self.watch(started.job.id)) as items:
             async for item in items:
                 yield item

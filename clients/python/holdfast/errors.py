@@ -63,7 +63,8 @@ class HoldfastError(Exception):
     def from_job(cls, job: Job) -> Self:
         """Return the error that a failed or cancelled job ended with."""
         if job.state == JOB_STATE_CANCELLED:
-            return cls(f"Job {job.id} was cancelled; what was done stays done.", reason="CANCELLED", metadata={"job_id": job.id})
+            message = job.error_message or f"Job {job.id} was cancelled; what was done stays done."
+            return cls(message, reason="CANCELLED", metadata={"job_id": job.id})
         message = job.error_message or f"Job {job.id} failed."
         return cls(message, reason=job.error_reason or "INTERNAL", metadata={"job_id": job.id})
 

@@ -17,6 +17,7 @@ from holdfastd.catalog.model import (
     OnDelete,
     Operator,
     Partition,
+    Place,
     Table,
     TableKind,
     Trigger,
@@ -79,9 +80,16 @@ def build_catalog(identity: Identity, tables: Mapping[int, Table], rows: Rows) -
     partitions = _grouped(
         leaves.values(), lambda row: Partition(name=names[row["oid"]], foreign_keys=_own(foreign_keys.get(row["oid"], ()), row))
     )
+    inherited = {row["oid"] for row in rows["list_foreign_keys"] if row["is_inherited"]}
+    places = _places(tables, rows["list_partition_places"])
     finished = (
-        replace(table, foreign_keys=foreign_keys.get(oid, ()), partitions=partitions.get(oid, ()))
-        if oid in foreign_keys or oid in partitions
+        replace(
+            table,
+            foreign_keys=tuple(key for key in foreign_keys.get(oid, ()) if key.oid not in inherited),
+            partitions=partitions.get(oid, ()),
+            place=places.get(oid),
+        )
+        if oid in foreign_keys or oid in partitions or oid in places
         else table
         for oid, table in tables.items()
     )
@@ -91,6 +99,23 @@ def build_catalog(identity: Identity, tables: Mapping[int, Table], rows: Rows) -
         types=type_facts(rows, operators),
         relation_names={row["schema"]: frozenset(row["names"]) for row in rows["list_relation_names"]},
     )
+
+
+def _places(tables: Mapping[int, Table], rows: Iterable[Row]) -> dict[int, Place]:
+    """Return the places of tables in their partition trees, as far as the tables are known."""
+    known = {row["oid"]: row for row in rows}
+    children: dict[int, list[TableName]] = defaultdict(list)
+    for oid, row in known.items():
+        children[row["parent_oid"] or 0].append(tables[oid].name)
+    return {
+        oid: Place(
+            parent=tables[row["parent_oid"]].name if row["parent_oid"] in tables else None,
+            bound=row["bound"],
+            key_columns=tuple(row["key_columns"]),
+            children=tuple(sorted(children[oid])),
+        )
+        for oid, row in known.items()
+    }
 
 
 def _own(foreign_keys: Iterable[ForeignKey], leaf: Row) -> tuple[ForeignKey, ...]:
@@ -183,6 +208,8 @@ def _foreign_key(row: Row, names: Mapping[int, TableName], operators: Mapping[in
         operators=tuple(operators[oid] for oid in row["operators"]),
         set_null_columns=tuple(row["set_null_columns"]),
         triggers_enabled=row["triggers_enabled"],
+        definition=row["definition"],
+        comment=row["comment"],
     )
 
 

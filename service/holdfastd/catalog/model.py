@@ -144,6 +144,10 @@ class ForeignKey:
     set_null_columns: tuple[str, ...] = ()
     #: False when one of its triggers is disabled.
     triggers_enabled: bool = True
+    #: As pg_get_constraintdef prints it: of keys that are not validated, and of partitions' own; empty otherwise.
+    definition: str = ""
+    #: Of a key that is not validated: to declare it again as it was.
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +172,20 @@ class Partition:
     name: TableName
     #: Keys declared on the partition itself, not inherited from its root.
     foreign_keys: tuple[ForeignKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a table stands in a partition tree."""
+
+    #: The table it is a partition of; None for a root.
+    parent: TableName | None
+    #: As FOR VALUES … or DEFAULT; empty for a root.
+    bound: str
+    #: Columns by which a partitioned table is divided: changing one may move a row to another partition.
+    key_columns: tuple[str, ...]
+    #: Its own partitions among the tables of the catalog, by name.
+    children: tuple[TableName, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +229,8 @@ class Table:
     partitions: tuple[Partition, ...] = ()
     #: A partition or an extension's table, here only because the key of another table points at it.
     only_referenced: bool = False
+    #: Of a partition, or a partitioned table: its place in the tree. Partitions are tables of a catalog only when asked for.
+    place: Place | None = None
 
     def column(self, name: str) -> Column:
         """Return a column by name. KeyError when there is none."""
@@ -274,3 +294,23 @@ class Catalog:
     def foreign_keys(self) -> tuple[ForeignKey, ...]:
         """All declared foreign keys."""
         return tuple(key for table in self.tables.values() for key in table.foreign_keys)
+
+    def partitions_below(self, name: TableName) -> tuple[TableName, ...]:
+        """Return all partitions below a table, parents before their partitions; none where partitions were not read."""
+        place = self.tables[name].place
+        children = place.children if place is not None else ()
+        return tuple(each for child in children for each in (child, *self.partitions_below(child)))
+
+    def leaves(self, name: TableName) -> tuple[TableName, ...]:
+        """Return the tables that hold the rows of a table: itself, or its leaf partitions where partitions were read."""
+        table = self.tables[name]
+        if table.kind is not TableKind.PARTITIONED or table.place is None:
+            return (name,)
+        return tuple(each for each in self.partitions_below(name) if self.tables[each].kind is not TableKind.PARTITIONED)
+
+    def tables_above(self, name: TableName) -> tuple[TableName, ...]:
+        """Return the partitioned tables that a partition belongs to, the nearest first."""
+        place = self.tables[name].place
+        if place is None or place.parent is None:
+            return ()
+        return (place.parent, *self.tables_above(place.parent))

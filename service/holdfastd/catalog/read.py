@@ -33,17 +33,25 @@ _ATTEMPTS = 3
 _LIMIT_SECONDS = 120
 
 
-async def read_catalog(connection: asyncpg.Connection, *, with_definitions: bool = False, on_progress: OnProgress | None = None) -> Catalog:
-    """Return one snapshot of the catalog; the SQL of views and functions only when asked for, as of a moment later."""
+async def read_catalog(
+    connection: asyncpg.Connection,
+    *,
+    with_definitions: bool = False,
+    with_partitions: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Catalog:
+    """Return one snapshot of the catalog. When asked for: the SQL of views and functions, as of a moment later; partitions as tables."""
     try:
         identity = await read_identity(connection)
-        catalog = await _read_patiently(connection, identity, on_progress)
+        catalog = await _read_patiently(connection, identity, on_progress, with_partitions=with_partitions)
         return replace(catalog, definitions=await read_definitions(connection)) if with_definitions else catalog
     except FAILURES as error:
         raise translate(error, role=session_role(connection)) from error
 
 
-async def _read_patiently(connection: asyncpg.Connection, identity: Identity, on_progress: OnProgress | None) -> Catalog:
+async def _read_patiently(
+    connection: asyncpg.Connection, identity: Identity, on_progress: OnProgress | None, *, with_partitions: bool
+) -> Catalog:
     """Read all, again when somebody dropped or locked what we were looking at, or when it is not UTF-8."""
     is_utf8 = True
     for attempt in range(1, _ATTEMPTS + 1):
@@ -51,7 +59,7 @@ async def _read_patiently(connection: asyncpg.Connection, identity: Identity, on
             async with asyncio.timeout(_LIMIT_SECONDS), connection.transaction(isolation="repeatable_read", readonly=True):
                 if not is_utf8:
                     await connection.execute("SET LOCAL client_encoding = 'LATIN1'")
-                return await _read(connection, identity, on_progress)
+                return await _read(connection, identity, on_progress, with_partitions=with_partitions)
         except asyncpg.PostgresError as error:
             # A database in SQL_ASCII holds any bytes. In LATIN1 each is a letter: a comment that looks odd is no reason to give up.
             is_utf8 = is_utf8 and not isinstance(error, asyncpg.CharacterNotInRepertoireError)
@@ -60,8 +68,8 @@ async def _read_patiently(connection: asyncpg.Connection, identity: Identity, on
     raise AssertionError
 
 
-async def _read(connection: asyncpg.Connection, identity: Identity, on_progress: OnProgress | None) -> Catalog:
-    listed = await connection.fetch(QUERIES["list_tables"])
+async def _read(connection: asyncpg.Connection, identity: Identity, on_progress: OnProgress | None, *, with_partitions: bool) -> Catalog:
+    listed = await connection.fetch(QUERIES["list_tables"], with_partitions)
     oids = [row["oid"] for row in listed]
     rows: dict[str, list[Row]] = {
         "list_types": await connection.fetch(QUERIES["list_types"], oids),
@@ -79,6 +87,7 @@ async def _read(connection: asyncpg.Connection, identity: Identity, on_progress:
         if on_progress is not None:
             await on_progress(len(tables), len(listed))
     await _fetch_between(connection, oids, rows)
+    rows["list_partition_places"] = await connection.fetch(QUERIES["list_partition_places"], oids if with_partitions else [])
     return await asyncio.to_thread(build_catalog, identity, {oid: tables[oid] for oid in oids}, rows)
 
 

@@ -13,10 +13,12 @@ import asyncpg
 
 from holdfastd.catalog.model import Catalog, ForeignKey, OnDelete, Operator, TableKind
 from holdfastd.evidence.addresses import Addresses
-from holdfastd.evidence.hindrances import find_forbidding_check, find_publication, find_unfollowed
+from holdfastd.evidence.changes import count_lost, find_move, find_published, lost
+from holdfastd.evidence.hindrances import find_refused_change, find_unfollowed
 from holdfastd.evidence.model import Closure, Edge
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
 from holdfastd.names import ColumnSet, TableName
+from holdfastd.plan.changed import Change
 
 #: Rows beyond which the closure is not followed.
 MOST_ROWS = 1_000_000
@@ -36,12 +38,15 @@ class _Walk:
     nulled: dict[TableName, Addresses] = field(default_factory=dict)
     #: Rows that more than one key sets NULL.
     nulled_twice: dict[TableName, Addresses] = field(default_factory=dict)
+    #: The tables that hold the orphan rows: one, or the leaf partitions of one.
+    starts: tuple[TableName, ...] = ()
     blocked: str = ""
+    unknown: str = ""
 
     def closure(self) -> Closure:
         tables = dict.fromkeys((*self.deleted, *self.nulled))
         rows = {table: len(self.deleted.get(table, Addresses()) | self.nulled.get(table, Addresses())) for table in tables}
-        return Closure(rows={table: count for table, count in rows.items() if count}, blocked=self.blocked)
+        return Closure(rows={table: count for table, count in rows.items() if count}, blocked=self.blocked, unknown=self.unknown)
 
     def is_full(self) -> bool:
         return sum(map(len, (*self.deleted.values(), *self.nulled.values()))) > self.most_rows
@@ -63,51 +68,23 @@ async def measure_closure(
     `staying`: the keys that are there when rows come back. `most_rows`: rows beyond which the closure is not followed; more in the
     answer mean that it was not, and is no answer.
     """
-    table = referencing.table
-    condition = orphan_condition(catalog, referencing, referenced, operators)
-    query = f"SELECT referencing.ctid::text AS address FROM {from_only(catalog.tables[table])} AS referencing WHERE {condition}"
+    walk = _Walk(connection, catalog, edges, most_rows)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        level = await _read(connection, query, most=most_rows)
-        walk = _Walk(connection, catalog, edges, most_rows, deleted={table: level})
-        await _follow(walk, [(table, level)])
+        for leaf in catalog.leaves(referencing.table):
+            condition = orphan_condition(catalog, ColumnSet(leaf, referencing.columns), referenced, operators)
+            query = f"SELECT referencing.ctid::text AS address FROM {from_only(catalog.tables[leaf])} AS referencing WHERE {condition}"
+            walk.deleted[leaf] = await _read(connection, query, most=most_rows)
+        walk.starts = tuple(walk.deleted)
+        await _follow(walk, list(walk.deleted.items()))
         if not walk.blocked:
             await _find_protected(walk)
-        for find in (_find_disagreement, _find_double_update, _find_hindrance, lambda walk: _find_lost(walk, staying)):
+        finders = (_find_disagreement, _find_double_update, _find_refused_nulls, _find_hindrance, lambda walk: _find_lost(walk, staying))
+        for find in finders:
             if not walk.blocked:
                 await find(walk)
     if walk.is_full():
         walk.blocked = f"deleting would take more than {most_rows} rows along"
     return walk.closure()
-
-
-async def measure_change(
-    connection: asyncpg.Connection,
-    catalog: Catalog,
-    referencing: ColumnSet,
-    referenced: ColumnSet,
-    operators: tuple[Operator, ...],
-    *,
-    staying: Sequence[ForeignKey],
-    rows: int,
-    nulled: bool,
-) -> Closure:
-    """Return the rows that changing the orphan rows of a relationship would change, and what forbids it.
-
-    `nulled`: they are set NULL, not given another value.
-    """
-    table = referencing.table
-    blocked = await find_publication(connection, catalog.tables[table], deletes=False)
-    if nulled and not blocked:
-        blocked = await find_forbidding_check(connection, catalog, referencing, referenced, operators)
-    if blocked:
-        return Closure(rows={table: rows}, blocked=blocked)
-    condition = orphan_condition(catalog, referencing, referenced, operators)
-    for key in staying:
-        if key.referencing.table == table and set(key.referencing.columns).intersection(referencing.columns):
-            lost = await connection.fetchval(f"{_count_lost(catalog, key)} AND {condition}")
-            if lost:
-                return Closure(rows={table: rows}, blocked=_lost(key, lost))
-    return Closure(rows={table: rows})
 
 
 async def _follow(walk: _Walk, levels: list[tuple[TableName, Addresses]]) -> None:
@@ -120,6 +97,7 @@ async def _follow(walk: _Walk, levels: list[tuple[TableName, Addresses]]) -> Non
                 # Addresses do not tell the rows of one partition from another's.
                 if await _dependents(walk, edge, addresses):
                     walk.blocked = f"rows of {edge.referencing.table}, which is partitioned, depend on them"
+                    walk.unknown = f"what goes along with rows of {edge.referencing.table}, which is partitioned, was not followed"
                 continue
             if edge.on_delete is OnDelete.CASCADE:
                 known = walk.deleted.setdefault(edge.referencing.table, Addresses())
@@ -131,6 +109,8 @@ async def _follow(walk: _Walk, levels: list[tuple[TableName, Addresses]]) -> Non
                 known = walk.nulled.setdefault(edge.referencing.table, Addresses())
                 walk.nulled_twice.setdefault(edge.referencing.table, Addresses()).update(dependents & known)
                 known.update(dependents)
+                if dependents:
+                    walk.blocked = walk.blocked or find_move(walk.catalog, edge.referencing.table, edge.nulled)
                 if dependents and not walk.catalog.tables[edge.referencing.table].primary_key:
                     walk.blocked = f"it would set NULL in {edge.referencing.table}, which has no primary key to restore by"
 
@@ -142,7 +122,9 @@ async def _find_protected(walk: _Walk) -> None:
         if not addresses or edge.on_delete in (OnDelete.CASCADE, OnDelete.SET_NULL):
             continue
         dependents = await _dependents(walk, edge, addresses)
-        if edge.on_delete is OnDelete.NO_ACTION:
+        # Orphan rows of different leaf partitions go one after the other, not together.
+        apart = edge.referencing.table != edge.referenced.table and {edge.referencing.table, edge.referenced.table} <= set(walk.starts)
+        if edge.on_delete is OnDelete.NO_ACTION and not apart:
             dependents -= walk.deleted.get(edge.referencing.table, Addresses())
         if dependents:
             walk.blocked = f"{len(dependents)} rows of {edge.referencing.table} reference them, ON DELETE {edge.on_delete}"
@@ -180,11 +162,23 @@ async def _find_disagreement(walk: _Walk) -> None:
                 walk.blocked = f"keys of {table} on the same columns disagree: ON DELETE {one.on_delete}, and {other.on_delete}"
 
 
+async def _find_refused_nulls(walk: _Walk) -> None:
+    """Look for dependents that cannot be set NULL, though a key says so."""
+    for edge in walk.edges:
+        deleted = walk.deleted.get(edge.referenced.table)
+        if edge.on_delete is not OnDelete.SET_NULL or not deleted or walk.blocked:
+            continue
+        table = walk.catalog.tables[edge.referencing.table]
+        change = Change(table=table, values=dict.fromkeys(edge.nulled, "NULL"), condition="referencing.ctid = ANY ($1::text[]::tid[])")
+        for part in (await _dependents(walk, edge, deleted)).in_parts(_AT_ONCE):
+            walk.blocked = walk.blocked or await find_refused_change(walk.connection, change, part)
+
+
 async def _find_hindrance(walk: _Walk) -> None:
     for rows, deletes in ((walk.deleted, True), (walk.nulled, False)):
         for name in (name for name, addresses in rows.items() if addresses):
             table = walk.catalog.tables[name]
-            walk.blocked = walk.blocked or await find_publication(walk.connection, table, deletes=deletes)
+            walk.blocked = walk.blocked or await find_published(walk.connection, walk.catalog, table, deletes=deletes)
             for part in rows[name].in_parts(_AT_ONCE) if deletes else ():
                 walk.blocked = walk.blocked or await find_unfollowed(walk.connection, walk.catalog, table, part)
 
@@ -196,19 +190,10 @@ async def _find_lost(walk: _Walk, staying: Sequence[ForeignKey]) -> None:
         addresses = walk.deleted.get(table, Addresses()) | walk.nulled.get(table, Addresses())
         if not addresses:
             continue
-        query = f"{_count_lost(walk.catalog, key)} AND referencing.ctid = ANY ($1::text[]::tid[])"
-        if lost := await _count(walk, query, addresses):
-            walk.blocked = _lost(key, lost)
+        query = f"{count_lost(walk.catalog, key)} AND referencing.ctid = ANY ($1::text[]::tid[])"
+        if rows := await _count(walk, query, addresses):
+            walk.blocked = lost(key, rows)
             return
-
-
-def _count_lost(catalog: Catalog, key: ForeignKey) -> str:
-    condition = orphan_condition(catalog, key.referencing, key.referenced, key.operators)
-    return f"SELECT pg_catalog.count(*) FROM {from_only(catalog.tables[key.referencing.table])} AS referencing WHERE {condition}"
-
-
-def _lost(key: ForeignKey, rows: int) -> str:
-    return f"{rows} of the rows are orphan rows of {key.name} on {key.referencing.table}, too, which stays and would not let them come back"
 
 
 async def _dependents(walk: _Walk, edge: Edge, addresses: Addresses, *, most: float = math.inf) -> Addresses:

@@ -1,15 +1,18 @@
-"""What would make PostgreSQL refuse a cleanup, though no key in the catalog speaks against it. Reads only.
+"""What would make PostgreSQL refuse a cleanup, as far as it can be known without trying. Reads only.
 
 In come a session, tables and rows by address; out goes half a sentence that says what stands in the way, empty when nothing does.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import asyncpg
 
-from holdfastd.catalog.model import Catalog, Operator, Table
-from holdfastd.evidence.statements import from_only, orphan_condition
-from holdfastd.names import ColumnSet, identifier
+from holdfastd.catalog.model import Catalog, ForeignKey, Match, Table
+from holdfastd.evidence.model import Edge
+from holdfastd.evidence.statements import from_only, key_match
+from holdfastd.names import identifier
+from holdfastd.plan.changed import Change, questions
+from holdfastd.target.rules import read_rules
 
 _UNFOLLOWED = """
 SELECT fk.conname AS name, fk.conrelid::pg_catalog.regclass::text AS relation,
@@ -32,12 +35,6 @@ SELECT EXISTS (
   AND CASE WHEN $4::boolean THEN publication.pubdelete ELSE publication.pubupdate END
   AND (relation.relreplident = 'n' OR relation.relreplident = 'd'
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS key WHERE key.indrelid = relation.oid AND key.indisprimary)))
-"""
-_CHECKS = """
-SELECT conname AS name, pg_catalog.pg_get_expr(conbin, conrelid) AS expression
-FROM pg_catalog.pg_constraint
-WHERE conrelid = $1::oid AND contype = 'c'
-ORDER BY conname
 """
 
 
@@ -63,20 +60,60 @@ async def find_publication(connection: asyncpg.Connection, table: Table, *, dele
     return f"{table.name} is published without a replica identity, so PostgreSQL refuses to delete or change its rows"
 
 
-async def find_forbidding_check(
-    connection: asyncpg.Connection, catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet, operators: tuple[Operator, ...]
-) -> str:
-    """Look for a CHECK that an orphan row would break with NULL in its referencing columns."""
-    table = catalog.tables[referencing.table]
-    values = ", ".join(
-        f"NULL::{column.type.formatted} AS {identifier(column.name)}"
-        if column.name in referencing.columns
-        else f"referencing.{identifier(column.name)}"
-        for column in table.columns
-    )
-    condition = orphan_condition(catalog, referencing, referenced, operators)
-    changed = f"(SELECT {values} FROM {from_only(table)} AS referencing WHERE {condition}) AS {identifier(table.name.name)}"
-    for check in await connection.fetch(_CHECKS, table.oid):
-        if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {changed} WHERE NOT ({check['expression']}))"):
-            return f"the CHECK {check['name']} on {table.name} does not let them be NULL"
+async def find_refused_change(connection: asyncpg.Connection, change: Change, *parameters: object) -> str:
+    """Look for a rule of a table that rows would break with other values: a CHECK, a domain, a unique key. Tells, tries nothing.
+
+    What a trigger would say cannot be known without trying.
+    """
+    for name, value in change.values.items():
+        if not await _does_type_take(connection, change.table, name, value):
+            return f"{name} of {change.table.name} is of a domain that does not allow the value"
+    for question in questions(change, await read_rules(connection, change.table)):
+        answers = await connection.fetchval(question.sql, *parameters)
+        for hindrance, is_met in zip(question.hindrances, answers, strict=True):
+            if is_met:
+                return hindrance
     return ""
+
+
+async def _does_type_take(connection: asyncpg.Connection, table: Table, name: str, value: str) -> bool:
+    """Tell whether a column's domain accepts a value; any other type does."""
+    declared = table.column(name).type
+    if declared.oid == declared.base_oid:
+        return True
+    try:
+        # Of a transaction, or of a part of it: what fails in it leaves the rest alone.
+        async with connection.transaction():
+            await connection.fetchval(f"SELECT ({value}::{declared.formatted}) IS NULL")
+    except asyncpg.IntegrityConstraintViolationError:
+        return False
+    return True
+
+
+async def find_followers(connection: asyncpg.Connection, catalog: Catalog, change: Change, edges: Sequence[Edge]) -> str:
+    """Look for rows that reference the old values of the changed columns: they would be left without, or change along."""
+    for edge in edges:
+        changes_key = edge.referenced.table == change.table.name and change.values.keys() & set(edge.referenced.columns)
+        if not changes_key:
+            continue
+        match = key_match(
+            catalog, edge.referencing, edge.referenced, edge.operators, referencing_alias="follower", referenced_alias="referencing"
+        )
+        query = (
+            f"SELECT EXISTS (SELECT FROM {from_only(change.table)} AS referencing"
+            f" JOIN {from_only(catalog.tables[edge.referencing.table])} AS follower ON {match} WHERE {change.condition})"
+        )
+        if await connection.fetchval(query):
+            return f"rows of {edge.referencing.table} reference the values that would change"
+    return ""
+
+
+async def count_partial_nulls(connection: asyncpg.Connection, catalog: Catalog, key: ForeignKey) -> int:
+    """Count the rows that MATCH FULL forbids, though they are no orphan rows: some of their columns are NULL, others are not."""
+    if key.match is not Match.FULL or len(key.referencing.columns) == 1:
+        return 0
+    names = [f"referencing.{identifier(name)}" for name in key.referencing.columns]
+    some, every = (f" {word} ".join(f"{name} IS NULL" for name in names) for word in ("OR", "AND"))
+    source = f"{from_only(catalog.tables[key.referencing.table])} AS referencing"
+    counted: int = await connection.fetchval(f"SELECT pg_catalog.count(*) FROM {source} WHERE ({some}) AND NOT ({every})")
+    return counted

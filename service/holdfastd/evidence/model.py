@@ -58,6 +58,8 @@ class Closure:
     rows: Mapping[TableName, int]
     #: Why deleting cannot work; empty when it can.
     blocked: str = ""
+    #: What was not followed, because the partitions of a table were not read; `blocked` then says the same.
+    unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

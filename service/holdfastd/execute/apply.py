@@ -4,9 +4,10 @@ In come a session, a reporter and a plan; what goes out are changes in the targe
 verification per relationship.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import assert_never
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar, assert_never
 
 import asyncpg
 
@@ -15,14 +16,20 @@ from holdfastd.errors import HoldfastError, Reason, Refused
 from holdfastd.execute import ledger
 from holdfastd.execute.clean_up import CleanUp
 from holdfastd.execute.failpoints import reach
+from holdfastd.execute.gate import Gate
+from holdfastd.execute.index_build import IndexBuild, name_is_taken
 from holdfastd.execute.reporter import Reporter
 from holdfastd.execute.session import TargetSession
+from holdfastd.execute.standing import read_standing, refuse_replaced
 from holdfastd.execute.statement import run_locked
 from holdfastd.execute.verify import verify
 from holdfastd.jobs.model import EventKind, Happening, Progress, Verification
-from holdfastd.names import identifier
-from holdfastd.plan.model import Decision, Plan, Statement, Step, StepKind
+from holdfastd.plan.build import tables_of
+from holdfastd.plan.lock_budgets import locks_of
+from holdfastd.plan.model import Decision, LockPolicy, Plan, Step, StepKind
 from holdfastd.target.errors import sqlstate
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,48 +38,59 @@ class Application:
 
     session: TargetSession
     reporter: Reporter
+    gate: Gate
     identity: Identity
     plan_id: str
     plan: Plan
     rows_done: int = 0
+    #: Object ids of the plan's tables when work began.
+    standing: Mapping[str, int | None] = field(default_factory=dict)
 
     async def run(self) -> tuple[Verification, ...]:
         """Run all steps that are not done; return what verifying showed. Refused when a step cannot be done."""
         if await ledger.exists(self.session.work):
             await ledger.claim(self.session, self.identity)
+        self.standing = await read_standing(self.session.work, tables_of(self.plan.steps, self.plan.decisions))
         for step in self.plan.steps[:-1]:
-            self.reporter.raise_if_stopped()
+            await self.gate.passed()
+            await refuse_replaced(self.session.work, self.standing)
             if await self._is_done(step):
+                await ledger.end_begun(self.session, self.plan_id, step.number)
                 await self._tell(EventKind.STEP_SKIPPED, step, "done already")
                 continue
             await self._tell(EventKind.STEP_STARTED, step)
             await self._run(step)
             await self._tell(EventKind.STEP_DONE, step)
+        await self.gate.passed()
         return await self._verify(self.plan.steps[-1])
 
     async def _is_done(self, step: Step) -> bool:
-        return bool(await self.session.work.fetchval(step.done_when))
+        ask = partial(self.session.work.fetchval, step.done_when)
+        return bool(await (self._read(step, ask) if step.kind is StepKind.CLEAN_UP else ask()))
 
     async def _run(self, step: Step) -> None:
         """Run one step, its intent written before and its end after, in the same transaction as the effect where there is one."""
+        await reach(f"{step.kind}.begun")
         if step.kind is not StepKind.PREPARE:
             await ledger.write(self.session, self.plan_id, step.number, "INTENT")
-        await reach(f"{step.kind}.begun")
+            await reach(f"{step.kind}.intent_written")
         try:
             await self._effect(step)
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(step, error) from error
         except (asyncpg.DuplicateObjectError, asyncpg.DuplicateTableError) as error:
-            message = f"{step.title}: something else of the name {step.object_name} appeared since the plan was made; make a new plan."
-            raise Refused(message, reason=Reason.STEP_FAILED, facts={"name": step.object_name}) from error
+            raise name_is_taken(step) from error
         except asyncpg.ObjectNotInPrerequisiteStateError as error:
             message = (
                 f"{step.title}: PostgreSQL cannot do it as things are (SQLSTATE {sqlstate(error)}); a published table, for one, needs a"
                 " replica identity before its rows are cleaned up. Nothing of this batch was changed; cure it, then apply the plan again."
             )
             raise Refused(message, reason=Reason.STEP_FAILED, facts={"sqlstate": sqlstate(error)}) from error
+        except _OF_TRIGGERS as error:
+            raise _raised(step, error) from error
         await reach(f"{step.kind}.effected")
-        if not await self._is_done(step):
+        # A cleanup ends only when a look at the whole table found nothing that it did not take; validating the key proves it.
+        if step.kind is not StepKind.CLEAN_UP and not await self._is_done(step):
             message = f"{step.title}: it ran, but the catalog does not show it; look at the event log of the server, then apply again."
             raise Refused(message, reason=Reason.STEP_FAILED)
 
@@ -80,10 +98,11 @@ class Application:
         match step.kind:
             case StepKind.PREPARE:
                 await self._in_transaction(step, lambda: self._execute_all(step))
+                await reach("PREPARE.committed")
                 await ledger.claim(self.session, self.identity)
-            case StepKind.CREATE_INDEX:
+            case StepKind.CREATE_INDEX if not step.statements[0].transactional:
                 await self._create_index(step)
-            case StepKind.ADD_FOREIGN_KEY | StepKind.VALIDATE_FOREIGN_KEY:
+            case StepKind.CREATE_INDEX | StepKind.ATTACH_INDEX | StepKind.ADD_FOREIGN_KEY | StepKind.VALIDATE_FOREIGN_KEY:
                 await self._in_transaction(step, lambda: self._execute_and_note(step))
             case StepKind.CLEAN_UP:
                 await self._clean_up(step)
@@ -93,12 +112,19 @@ class Application:
                 assert_never(step.kind)
 
     async def _in_transaction(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
-        policy = step.statements[0].lock_policy
-        await run_locked(self.session, self.reporter, policy, step.number, work)
+        policy, locks = step.statements[0].lock_policy, locks_of(step.statements)
+        await run_locked(self.session, self.reporter, policy, step.number, work, locks=locks, progress=self._progress(step))
+
+    async def _read(self, step: Step, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Ask what may take as long as the tables are large, so that it can be stopped."""
+        progress = self._progress(step)
+        return await run_locked(self.session, self.reporter, LockPolicy.NONE, step.number, work, transactional=False, progress=progress)
 
     async def _execute_all(self, step: Step) -> None:
+        await reach(f"{step.kind}.before_exec")
         for statement in step.statements:
             await self.session.work.execute(statement.sql)
+        await reach(f"{step.kind}.executed")
 
     async def _execute_and_note(self, step: Step) -> None:
         await ledger.hold_fence(self.session)
@@ -107,21 +133,10 @@ class Application:
         await reach(f"{step.kind}.before_commit")
 
     async def _create_index(self, step: Step) -> None:
-        """Build the index; a half-built one that an earlier attempt left is dropped first, one of somebody else's never is."""
-        await self._alone(step, step.statements[0], before=lambda: self._drop_half_built(step))
+        progress = replace(self._progress(step), rows_total=step.row_estimate)
+        await IndexBuild(session=self.session, reporter=self.reporter, plan_id=self.plan_id, step=step, progress=progress).run()
+        await reach("CREATE_INDEX.executed")
         await ledger.write(self.session, self.plan_id, step.number, "DONE")
-
-    async def _alone(self, step: Step, statement: Statement, before: Callable[[], Awaitable[None]]) -> None:
-        async def work() -> None:
-            await before()
-            await self.session.work.execute(statement.sql)
-
-        await run_locked(self.session, self.reporter, statement.lock_policy, step.number, work, transactional=False)
-
-    async def _drop_half_built(self, step: Step) -> None:
-        if await self.session.work.fetchval(_HALF_BUILT, _table_schema(step), step.object_name):
-            schema = identifier(_table_schema(step))
-            await self.session.work.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema}.{identifier(step.object_name)}")
 
     async def _clean_up(self, step: Step) -> None:
         if step.recipe is None:
@@ -130,24 +145,29 @@ class Application:
         work = CleanUp(
             session=self.session,
             reporter=self.reporter,
+            gate=self.gate,
             plan_id=self.plan_id,
             step=step,
             recipe=step.recipe,
             expected=decision.orphan_rows,
             progress=self._progress(step),
+            standing=self.standing,
         )
         self.rows_done = await work.run()
+        await reach("CLEAN_UP.cleaned")
         await ledger.write(self.session, self.plan_id, step.number, "DONE", self.rows_done)
 
     async def _verify(self, step: Step) -> tuple[Verification, ...]:
         await self._tell(EventKind.STEP_STARTED, step)
-        results = await verify(self.session.work, self.plan_id, self.plan, step)
+        await reach("VERIFY.begun")
+        results = await self._read(step, partial(verify, self.session.work, self.plan_id, self.plan, step))
         failed = [result for result in results if not _is_as_planned(self.plan, result)]
         if failed:
             names = ", ".join(result.relationship_id for result in failed[:5])
             message = f"Verification failed for {len(failed)} relationship(s): {names}. Audit again to see what is there now."
             raise HoldfastError(message, reason=Reason.STEP_FAILED, facts={"relationships": names})
         await self._tell(EventKind.STEP_DONE, step)
+        await reach("VERIFY.done_written")
         return results
 
     async def _tell(self, kind: EventKind, step: Step, note: str = "") -> None:
@@ -163,20 +183,15 @@ class Application:
         return Progress(activity=step.title, done=step.number - (0 if ended else 1), total=len(self.plan.steps))
 
 
-#: Ours by name and by the ledger's INTENT: no such name existed when the plan was made, and the plan's facts were compared since.
-_HALF_BUILT = """
-SELECT EXISTS (
-  SELECT FROM pg_catalog.pg_class AS relation
-  JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
-  JOIN pg_catalog.pg_index AS index ON index.indexrelid = relation.oid
-  WHERE namespace.nspname = $1 AND relation.relname = $2 AND NOT (index.indisvalid AND index.indisready))
-"""
-
-
-def _table_schema(step: Step) -> str:
-    if step.table is None:
-        raise AssertionError
-    return step.table.schema
+#: What the code of triggers raises: our own statements were made for the catalog as it is.
+_OF_TRIGGERS = (
+    asyncpg.PLPGSQLError,
+    asyncpg.ExternalRoutineError,
+    asyncpg.DataError,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.UndefinedColumnError,
+)
 
 
 def _decision(plan: Plan, step: Step) -> Decision:
@@ -187,6 +202,16 @@ def _is_as_planned(plan: Plan, result: Verification) -> bool:
     """Tell whether a key is there, and without orphan rows unless they were to stay."""
     validates = any(step.kind is StepKind.VALIDATE_FOREIGN_KEY and step.relationship_id == result.relationship_id for step in plan.steps)
     return result.declared and (not validates or (result.validated and result.orphan_rows_after == 0))
+
+
+def _raised(step: Step, error: asyncpg.PostgresError) -> HoldfastError:
+    """Say that code of the application stands in the way. Its own text may hold values of rows."""
+    message = (
+        f"{step.title}: a trigger or rule raised an error (SQLSTATE {sqlstate(error)}); the log of the server has its text. The names in it"
+        " must be qualified, as search_path is empty. Nothing of this batch was changed; let it pass, or leave these rows by policy, then"
+        " apply again."
+    )
+    return Refused(message, reason=Reason.STEP_FAILED, facts={"sqlstate": sqlstate(error)})
 
 
 def _violation(step: Step, error: asyncpg.PostgresError) -> HoldfastError:

@@ -1,12 +1,12 @@
 """The ledger inside the target: what was begun, done, saved and put back. Written in the same transaction as the change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from holdfastd.catalog.model import Identity
-from holdfastd.errors import LeaseLost
+from holdfastd.errors import LeaseLost, Reason, Refused
 from holdfastd.execute.session import TargetSession
 from holdfastd.sql import load_queries
 
@@ -58,10 +58,15 @@ async def hold_fence(session: TargetSession) -> None:
 
 
 async def write(session: TargetSession, plan_id: str, step: int, entry: str, row_count: int = 0) -> int:
-    """Add an entry (INTENT, DONE, BATCH, RESTORED, UNDONE) and return its id."""
+    """Add an entry (INTENT, DONE, BATCH, RESTORED, UNDONE, PURGED) and return its id."""
     job = session.job
     entry_id: int = await session.work.fetchval(QUERIES["write_entry"], plan_id, job.id, job.epoch, step, entry, row_count)
     return entry_id
+
+
+async def end_begun(session: TargetSession, plan_id: str, step: int) -> None:
+    """Write the DONE of a step whose effect is there, when a crash kept it from being written."""
+    await session.work.execute(QUERIES["end_begun"], plan_id, session.job.id, session.job.epoch, step)
 
 
 async def saved_rows(connection: asyncpg.Connection, batch: int) -> SavedRows:
@@ -84,3 +89,15 @@ async def batches_to_restore(connection: asyncpg.Connection, plan_id: str) -> tu
 async def backed_up_by_step(connection: asyncpg.Connection, plan_id: str) -> Mapping[int, int]:
     """Return how many rows are in the backup, per step."""
     return {row["step"]: row["row_count"] for row in await connection.fetch(QUERIES["backed_up_by_step"], plan_id)}
+
+
+async def refuse_purged(connection: asyncpg.Connection, plan_id: str, steps: Sequence[int] | None = None) -> None:
+    """Refuse BACKUP_GONE when rows of a plan, or of some of its steps, were purged before they came back."""
+    row = await connection.fetchrow(QUERIES["purged_rows"], plan_id, steps)
+    if row["row_count"]:
+        time = row["time"].isoformat(timespec="seconds")
+        message = (
+            f"{row['row_count']} rows that plan {plan_id} took away were purged from the backup, the last of them at {time}; they cannot"
+            " come back from there, and nothing was touched. The audit log says who purged them (backup.purge)."
+        )
+        raise Refused(message, reason=Reason.BACKUP_GONE, facts={"plan_id": plan_id, "purge_time": time})

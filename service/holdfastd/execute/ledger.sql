@@ -28,6 +28,20 @@ INSERT INTO holdfast.ledger (plan_id, job_id, epoch, step, entry, row_count)
 VALUES ($1, $2, $3, $4, $5, $6)
 RETURNING id;
 
+-- name: end_begun
+-- A crash came between the effect of a step and its DONE, which is written now; one that was not begun gets none.
+INSERT INTO holdfast.ledger (plan_id, job_id, epoch, step, entry, row_count)
+SELECT $1, $2, $3, $4, 'DONE', (
+  SELECT coalesce(sum(batch.row_count), 0)
+  FROM holdfast.ledger AS batch
+  WHERE batch.plan_id = $1 AND batch.job_id = $2 AND batch.step = $4 AND batch.entry = 'BATCH')
+WHERE (
+  SELECT last.entry
+  FROM holdfast.ledger AS last
+  WHERE last.plan_id = $1 AND last.step = $4 AND last.entry IN ('INTENT', 'DONE', 'UNDONE')
+  ORDER BY last.id DESC
+  LIMIT 1) = 'INTENT';
+
 -- name: close_batch
 -- Write down how many rows a batch saved.
 UPDATE holdfast.ledger
@@ -75,17 +89,60 @@ WHERE entry.plan_id = $1 AND entry.entry = 'BATCH'
 ORDER BY entry.id DESC;
 
 -- name: damaged_batches
--- Batches of a plan whose backup no longer holds as many rows as they saved.
+-- Batches of a plan whose backup no longer holds as many rows as they saved, purged ones aside. purged_by is read by name: a ledger
+-- that an earlier version made knows no purging.
 SELECT entry.id, entry.row_count, (SELECT count(*) FROM holdfast.backup AS saved WHERE saved.batch = entry.id) AS present
 FROM holdfast.ledger AS entry
-WHERE entry.plan_id = $1 AND entry.entry = 'BATCH'
+WHERE entry.plan_id = $1 AND entry.entry = 'BATCH' AND pg_catalog.to_jsonb(entry.*) ->> 'purged_by' IS NULL
   AND entry.row_count <> (SELECT count(*) FROM holdfast.backup AS saved WHERE saved.batch = entry.id);
 
+-- name: purged_rows
+-- How many rows of a plan, or of some of its steps, were purged before they came back, and when the last of them.
+SELECT coalesce(sum((pg_catalog.to_jsonb(entry.*) ->> 'gone_rows')::bigint), 0)::bigint AS row_count, max(purge.written_at) AS time
+FROM holdfast.ledger AS entry
+JOIN holdfast.ledger AS purge ON purge.id = (pg_catalog.to_jsonb(entry.*) ->> 'purged_by')::bigint
+WHERE entry.plan_id = $1 AND ($2::int[] IS NULL OR entry.step = ANY ($2)) AND (pg_catalog.to_jsonb(entry.*) ->> 'gone_rows')::bigint > 0;
+
+-- name: is_awaited
+-- Does a batch hold rows that are to come back?
+SELECT EXISTS (SELECT FROM holdfast.backup WHERE batch = $1 AND restored_by IS NULL);
+
 -- name: mark_restored
--- The rows of a batch are back.
+-- The rows of a batch that were not back are back now.
 UPDATE holdfast.backup
 SET restored_by = $2
-WHERE batch = $1;
+WHERE batch = $1 AND restored_by IS NULL;
+
+-- name: count_held
+-- How many rows of a batch are held back.
+SELECT count(*)
+FROM holdfast.backup
+WHERE batch = $1 AND restored_by = 0;
+
+-- name: settle_held
+-- Rows of a batch that were held back are not to come back any more.
+UPDATE holdfast.backup
+SET restored_by = $2
+WHERE batch = $1 AND restored_by = 0;
+
+-- name: release
+-- Rows that were held back from this restore may come back by the next.
+UPDATE holdfast.backup
+SET restored_by = NULL
+WHERE batch = $1 AND restored_by = 0;
+
+-- name: rows_to_restore
+-- How many rows of a plan are to come back.
+SELECT count(*)
+FROM holdfast.ledger AS entry
+JOIN holdfast.backup AS saved ON saved.batch = entry.id
+WHERE entry.plan_id = $1 AND saved.restored_by IS NULL;
+
+-- name: move_steps
+-- Put the batches of some steps under another name, so that questions about a plan are about them alone. Rolled back afterwards.
+UPDATE holdfast.ledger
+SET plan_id = $2
+WHERE plan_id = $1 AND step = ANY ($3::int[]) AND entry = 'BATCH';
 
 -- name: backed_up_by_step
 -- Rows in the backup per step of a plan, not restored yet.

@@ -4,53 +4,68 @@ The answer is the reasons why not, with the keys of the rows concerned. Rows mus
 the plan was made: somebody may have added a key, a unique index or a CHECK since.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import asyncpg
 
-from holdfastd.catalog.model import Catalog, Table
+from holdfastd.catalog.model import Catalog
 from holdfastd.errors import Reason, Refused
 from holdfastd.execute import ledger
 from holdfastd.names import TableName
 from holdfastd.plan.edges import KeyName
 from holdfastd.plan.model import Decision, Plan, Step, StepKind
-from holdfastd.plan.obstacles import TableRules, UniqueRule, rule_checks
+from holdfastd.plan.obstacles import rule_checks
 from holdfastd.sql import load_queries
+from holdfastd.target.rules import read_rules
 
 _QUERIES = load_queries("holdfastd.execute", "obstacles.sql")
 _SHOWN = 20
+#: How PostgreSQL refuses to read an image as a row of its table.
+NO_ROWS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.UndefinedTableError, asyncpg.UndefinedObjectError)
+NO_ROW = "the backup holds what is no row of its table: somebody changed it, or a type that the table uses"
 
 
 async def obstacles(connection: asyncpg.Connection, catalog: Catalog, plan_id: str, plan: Plan) -> tuple[str, ...]:
-    """Return why a rollback could not be exact; empty when it can."""
+    """Return why a rollback could not be exact; empty when it can. Refused BACKUP_GONE when rows that it needs were purged."""
     if not await ledger.exists(connection):
         return ("schema holdfast is gone, and the backup with it",)
+    await ledger.refuse_purged(connection, plan_id)
     # Without statistics the planner takes a backup for a handful of rows, and compares each with each.
     await connection.execute("ANALYZE holdfast.ledger, holdfast.backup")
     begun = await ledger.begun_steps(connection, plan_id)
-    found = [*_missing_parts(catalog, plan, begun), *await _damage(connection, plan_id)]
-    if found:
-        return tuple(found)
+    undoable = [step for step in plan.steps if step.number in begun and step.undo]
+    found = await damages(connection, catalog, plan_id, plan, undoable)
+    return found or await misfits(connection, catalog, plan_id, plan, dropped=await _dropped(connection, plan))
+
+
+async def damages(connection: asyncpg.Connection, catalog: Catalog, plan_id: str, plan: Plan, steps: Sequence[Step]) -> tuple[str, ...]:
+    """Return what is missing of the tables that steps name, and of the backup of a plan."""
+    return (*_missing_parts(catalog, plan, steps), *await _damage(connection, plan_id))
+
+
+async def misfits(
+    connection: asyncpg.Connection, catalog: Catalog, plan_id: str, plan: Plan, *, dropped: frozenset[KeyName]
+) -> tuple[str, ...]:
+    """Return why rows of the backup of a plan do not fit what is there now. `dropped`: keys that are gone when they come back."""
     saved_steps = {batch.step for batch in await ledger.batches_to_restore(connection, plan_id)}
+    found: list[str] = []
     for step in plan.steps:
         if step.recipe is not None and step.number in saved_steps:
             found += await _ask(connection, plan_id, step.recipe.restore_checks)
-    if not found:
-        found = await _broken_rules(connection, catalog, plan_id, plan)
-    return tuple(found)
+    return tuple(found or await _broken_rules(connection, catalog, plan_id, dropped))
 
 
-def refuse(found: tuple[str, ...]) -> Refused:
+def refuse(found: tuple[str, ...], deed: str = "rollback") -> Refused:
     """Return the refusal that names the obstacles."""
     details = "; ".join(found[:_SHOWN])
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    message = f"The rollback could not be exact, so nothing was touched: {details}{more}."
+    message = f"The {deed} could not be exact, so nothing was touched: {details}{more}."
     return Refused(message, reason=Reason.ROLLBACK_NOT_EXACT, facts={"details": details + more})
 
 
-def _missing_parts(catalog: Catalog, plan: Plan, begun: frozenset[int]) -> Iterator[str]:
+def _missing_parts(catalog: Catalog, plan: Plan, steps: Sequence[Step]) -> Iterator[str]:
     """Yield what was renamed or dropped, of all that undoing and verifying would name."""
-    undoable = {step.relationship_id for step in plan.steps if step.number in begun and step.undo}
+    undoable = {step.relationship_id for step in steps}
     missing: dict[str, None] = {}
     for decision in plan.decisions:
         if decision.relationship_id in undoable:
@@ -76,19 +91,19 @@ async def _ask(connection: asyncpg.Connection, plan_id: str, checks: Iterable[st
     """Ask until one question names an obstacle: later ones may stumble over it (a column of another type)."""
     for check in checks:
         try:
-            rows = await connection.fetch(check, plan_id)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
-            return ["the backup holds what is no row of its table: somebody changed it, or a type that the table uses"]
+            async with connection.transaction():
+                rows = await connection.fetch(check, plan_id)
+        except NO_ROWS:
+            return [NO_ROW]
         if rows:
             return [row[0] for row in rows]
     return []
 
 
-async def _broken_rules(connection: asyncpg.Connection, catalog: Catalog, plan_id: str, plan: Plan) -> list[str]:
-    dropped = await _dropped(connection, plan)
+async def _broken_rules(connection: asyncpg.Connection, catalog: Catalog, plan_id: str, dropped: frozenset[KeyName]) -> list[str]:
     for row in await connection.fetch(_QUERIES["saved_tables"], plan_id):
         table = catalog.tables[TableName(row["table_schema"], row["table_name"])]
-        rules = await _read_rules(connection, table)
+        rules = await read_rules(connection, table)
         found = await _ask(connection, plan_id, rule_checks(catalog, rules, dropped=dropped))
         if found:
             return found
@@ -105,25 +120,3 @@ async def _dropped(connection: asyncpg.Connection, plan: Plan) -> frozenset[KeyN
 def is_key(step: Step) -> bool:
     """Tell whether undoing a step drops a key."""
     return step.kind in (StepKind.ADD_FOREIGN_KEY, StepKind.VALIDATE_FOREIGN_KEY) and bool(step.undo)
-
-
-async def _read_rules(connection: asyncpg.Connection, table: Table) -> TableRules:
-    checks = await connection.fetch(_QUERIES["list_checks"], table.oid)
-    required = await connection.fetch(_QUERIES["list_required"], table.oid)
-    uniques = await connection.fetch(_QUERIES["list_uniques"], table.oid)
-    return TableRules(
-        table=table.name,
-        checks=tuple((row["name"], row["expression"]) for row in checks),
-        required=tuple(row["name"] for row in required),
-        uniques=tuple(
-            UniqueRule(
-                name=row["name"],
-                expressions=tuple(row["expressions"]),
-                operators=tuple(row["operators"]),
-                predicate=row["predicate"],
-                nulls_not_distinct=row["nulls_not_distinct"],
-                is_exclusion=row["is_exclusion"],
-            )
-            for row in uniques
-        ),
-    )

@@ -4,21 +4,23 @@ Keys go before rows come back, because an enforced key would reject them; indexe
 """
 
 from dataclasses import dataclass
-
-import asyncpg
+from functools import partial
 
 from holdfastd.catalog.model import Catalog
-from holdfastd.errors import Reason, Refused
 from holdfastd.execute import ledger
 from holdfastd.execute.failpoints import reach
+from holdfastd.execute.gate import Gate
 from holdfastd.execute.ledger import SavedBatch
 from holdfastd.execute.obstacles import is_key, obstacles, refuse
+from holdfastd.execute.outlook import leave_changed
+from holdfastd.execute.put_back import put_back
 from holdfastd.execute.reporter import Reporter
 from holdfastd.execute.session import TargetSession
 from holdfastd.execute.statement import run_locked
 from holdfastd.execute.verify import verify
 from holdfastd.jobs.model import EventKind, Happening, Progress, Verification
-from holdfastd.plan.model import LockPolicy, Plan, Statement, Step, StepKind
+from holdfastd.plan.lock_budgets import locks_of
+from holdfastd.plan.model import Plan, Statement, Step, StepKind
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class Rollback:
 
     session: TargetSession
     reporter: Reporter
+    gate: Gate
     plan_id: str
     plan: Plan
     #: As it is now.
@@ -40,6 +43,7 @@ class Rollback:
         if found:
             raise refuse(found)
         await self.session.work.execute(ledger.QUERIES["write_fence"], self.session.job.id, self.session.job.epoch)
+        await reach("ROLLBACK.fenced")
         batches = await ledger.batches_to_restore(self.session.work, self.plan_id)
         if batches:
             await self._begin_revalidated()
@@ -49,13 +53,17 @@ class Rollback:
         indexes = [step for step in steps if step.kind is StepKind.CREATE_INDEX]
         self.total = len(keys) + len(batches) + len(indexes)
         for step in keys:
+            await self.gate.passed()
             await self._undo(step, step.undo[:1], finished=len(step.undo) == 1)
         for batch in batches:
+            await self.gate.passed()
             await self._restore(batch)
         for step in keys:
             if step.undo[1:]:
+                await self.gate.passed()
                 await self._undo(step, step.undo[1:], finished=True, adds=True)
         for step in indexes:
+            await self.gate.passed()
             await self._undo(step, step.undo, finished=True)
         return await verify(self.session.work, self.plan_id, self.plan, self.plan.steps[-1])
 
@@ -74,58 +82,38 @@ class Rollback:
 
         async def work() -> None:
             is_ours = await self.session.work.fetchval(step.undo_when)
+            await reach("UNDO.before_exec")
             for statement in statements if is_ours is not adds else ():
                 await self.session.work.execute(statement.sql)
             if finished and first.transactional:
                 await ledger.write(self.session, self.plan_id, step.number, "UNDONE")
+            await reach("UNDO.executed")
 
         await reach("UNDO.begun")
-        await run_locked(self.session, self.reporter, first.lock_policy, step.number, work, transactional=first.transactional)
+        await run_locked(
+            self.session,
+            self.reporter,
+            first.lock_policy,
+            step.number,
+            work,
+            transactional=first.transactional,
+            locks=locks_of(statements),
+            progress=Progress(activity=title, done=self.done, total=self.total),
+        )
         if finished and not first.transactional:
             await ledger.write(self.session, self.plan_id, step.number, "UNDONE")
+        await reach("UNDO.done_written")
         if finished:
             self.done += 1
         await self._tell(EventKind.STEP_DONE, title, step)
 
     async def _restore(self, batch: SavedBatch) -> None:
         step = next(step for step in self.plan.steps if step.number == batch.step)
-        try:
-            rows = await run_locked(self.session, self.reporter, LockPolicy.SHORT, step.number, lambda: self._put_back(step, batch))
-        except asyncpg.IntegrityConstraintViolationError as error:
-            name = getattr(error, "constraint_name", None) or "a constraint"
-            message = f"{step.title}: {name} rejects rows of backup batch {batch.id}, which stays whole. Make room, then roll back again."
-            raise Refused(message, reason=Reason.STEP_FAILED, facts={"constraint": name}) from error
+        choosing = partial(leave_changed, self.session.work, self.catalog, self.plan, batch.id)
+        rows = await put_back(self.session, self.reporter, self.plan_id, step, batch, choose=choosing, keeps=False)
         self.done += 1
         title = f"Restore rows of {step.relationship_id}"
         await self._tell(EventKind.STEP_DONE, title, step, rows=rows)
-
-    async def _put_back(self, step: Step, batch: SavedBatch) -> int:
-        """Put one batch back inside the caller's transaction; return how many rows."""
-        if step.recipe is None:
-            raise AssertionError
-        work = self.session.work
-        await ledger.hold_fence(self.session)
-        saved = await ledger.saved_rows(work, batch.id)
-        triggers = await work.fetch(step.recipe.triggers)
-        for trigger in triggers:
-            await work.execute(trigger["turn_off"])
-        restored = await work.fetchrow(step.recipe.restore, batch.id)
-        rows: int = restored["rows"]
-        if restored["wrong"]:
-            message = (
-                f"{step.title}: {restored['wrong']} of {saved.total} rows would not come back as they were; a rule, or a generated column"
-                " with another expression, interferes. The batch was undone. Remove it, then roll back again."
-            )
-            raise Refused(message, reason=Reason.STEP_FAILED)
-        if triggers:
-            # A table cannot be altered while its deferred checks are pending; they would come at the end anyway.
-            await work.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for trigger in triggers:
-            await work.execute(trigger["turn_on"])
-        entry = await ledger.write(self.session, self.plan_id, step.number, "RESTORED", rows)
-        await work.execute(ledger.QUERIES["mark_restored"], batch.id, entry)
-        await reach("RESTORE.before_commit")
-        return rows
 
     async def _tell(self, kind: EventKind, title: str, step: Step, *, rows: int = 0) -> None:
         happening = Happening(

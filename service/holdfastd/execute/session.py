@@ -8,16 +8,18 @@ the lock. A successor ends what its predecessor left running before it looks at 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncpg
 
 from holdfastd.errors import Conflict, Reason, Refused
+from holdfastd.execute.failpoints import reach
+from holdfastd.execute.lifeline import lifeline
 from holdfastd.jobs.model import Job
 from holdfastd.target.session import close, connect
 
 #: pg_advisory_lock key of Holdfast: ("hold" in ASCII, 1).
-_LOCK_CLASS, _LOCK_KEY = 0x686F6C64, 1
+LOCK_CLASS, LOCK_KEY = 0x686F6C64, 1
 _EVICTION_MS = 5_000
 
 _OTHERS = """
@@ -25,6 +27,7 @@ SELECT pid, application_name
 FROM pg_catalog.pg_stat_activity
 WHERE datname = pg_catalog.current_database() AND pid <> ALL ($1::int[]) AND pg_catalog.starts_with(application_name, $2)
 """
+_DEADLOCK_TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'"
 _HOLDER = """
 SELECT activity.application_name
 FROM pg_catalog.pg_locks AS held
@@ -40,9 +43,15 @@ class TargetSession:
 
     #: Holds the lock and changes things.
     work: asyncpg.Connection
-    #: Names blockers while `work` waits.
+    #: Looks on while `work` is busy: names blockers, stops statements.
     observer: asyncpg.Connection
     job: Job
+    #: How long the server lets a wait last before it looks for a deadlock.
+    deadlock_timeout_ms: int = 1_000
+    #: May events tell what sessions in the way run?
+    tells_queries: bool = False
+    #: Since when (monotonic) transactions hold what we want, by backend and transaction.
+    first_seen: dict[str, float] = field(default_factory=dict)
 
     @property
     def backend(self) -> int:
@@ -52,19 +61,24 @@ class TargetSession:
 
 
 @asynccontextmanager
-async def open_session(dsn: str, job: Job) -> AsyncIterator[TargetSession]:
+async def open_session(dsn: str, job: Job, *, tells_queries: bool = False) -> AsyncIterator[TargetSession]:
     """Connect, refuse poolers, end the predecessor, take the lock. Conflict DATABASE_BUSY when another Holdfast holds it."""
     name = f"holdfast/{job.id}/{job.epoch}"
     work = await connect(dsn, application_name=name, read_only=False)
     try:
         observer = await connect(dsn, application_name=name, read_only=True)
         try:
-            session = TargetSession(work=work, observer=observer, job=job)
+            deadlock_timeout = int(await observer.fetchval(_DEADLOCK_TIMEOUT))
+            session = TargetSession(
+                work=work, observer=observer, job=job, deadlock_timeout_ms=deadlock_timeout, tells_queries=tells_queries
+            )
             await _refuse_pooler(session)
             await _fire_triggers(session)
             await _end_predecessors(session)
             await _take_lock(session)
-            yield session
+            await reach("SESSION.lock_taken")
+            async with lifeline(dsn, name, work, observer):
+                yield session
         finally:
             await close(observer)
     finally:
@@ -102,9 +116,9 @@ async def _end_predecessors(session: TargetSession) -> None:
 
 async def _take_lock(session: TargetSession) -> None:
     for _ in range(50):
-        if await session.work.fetchval("SELECT pg_catalog.pg_try_advisory_lock($1, $2)", _LOCK_CLASS, _LOCK_KEY):
+        if await session.work.fetchval("SELECT pg_catalog.pg_try_advisory_lock($1, $2)", LOCK_CLASS, LOCK_KEY):
             return
         await asyncio.sleep(0.1)
-    holder = await session.observer.fetchval(_HOLDER, _LOCK_CLASS, _LOCK_KEY)
+    holder = await session.observer.fetchval(_HOLDER, LOCK_CLASS, LOCK_KEY)
     message = f"Another application works on this database ({holder or 'it just ended'}); try again when it has ended."
     raise Conflict(message, reason=Reason.DATABASE_BUSY, facts={"database": session.job.database, "holder": holder or ""})

@@ -10,7 +10,7 @@ from holdfastd.plan.model import Decision, Plan, Step, StepKind
 _KEY = """
 SELECT convalidated
 FROM pg_catalog.pg_constraint
-WHERE contype = 'f' AND conrelid = pg_catalog.to_regclass($1) AND conname = $2
+WHERE contype = 'f' AND conparentid = 0 AND conrelid = pg_catalog.to_regclass($1) AND conname = $2
 """
 
 
@@ -30,7 +30,11 @@ async def backed_up(connection: asyncpg.Connection, plan_id: str, plan: Plan) ->
     """Return how many rows are in the backup per relationship, dependents included."""
     by_step = await ledger.backed_up_by_step(connection, plan_id) if await ledger.exists(connection) else {}
     steps = {step.number: step.relationship_id for step in plan.steps if step.kind is StepKind.CLEAN_UP}
-    return {steps[number]: count for number, count in by_step.items() if number in steps}
+    saved: dict[str, int] = {}
+    for number, count in by_step.items():
+        if number in steps:
+            saved[steps[number]] = saved.get(steps[number], 0) + count
+    return saved
 
 
 async def _verify_one(connection: asyncpg.Connection, decision: Decision, count_sql: str, saved: int) -> Verification:

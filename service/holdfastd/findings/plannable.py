@@ -3,8 +3,11 @@
 The plan decides for itself, later and with the caller's overrides; a test keeps the two of one mind.
 """
 
-from holdfastd.catalog.model import Catalog, ForeignKey, Match, OnDelete, TableKind
+from holdfastd.catalog.model import Catalog, ForeignKey, TableKind
 from holdfastd.inference.model import Relationship
+
+#: What a key by PERIOD is compared by.
+_OVERLAPS = "&&"
 
 
 def is_plannable(catalog: Catalog, relationship: Relationship) -> bool:
@@ -24,8 +27,6 @@ def hindrance(catalog: Catalog, relationship: Relationship) -> str:
         return relationship.obstacle
     if TableKind.FOREIGN in {referencing.kind, referenced.kind}:
         return "foreign tables have no foreign keys"
-    if referencing.kind is not TableKind.TABLE:
-        return "Holdfast does not change partitioned tables"
     if referencing.persistence == "p" and referenced.persistence != "p":
         return "a permanent table cannot reference an unlogged one"
     if any(referencing.column(name).generated == "v" for name in relationship.referencing.columns):
@@ -46,5 +47,5 @@ def is_foreign(catalog: Catalog, relationship: Relationship) -> bool:
 
 
 def _can_be_put_back(key: ForeignKey) -> bool:
-    plain = key.match is Match.SIMPLE and not key.deferrable and not key.set_null_columns
-    return plain and key.on_update is OnDelete.NO_ACTION
+    """Tell whether a plan can validate a key and a rollback declare it again as it was: its triggers on, compared by no period."""
+    return key.triggers_enabled and not any(operator.name == _OVERLAPS for operator in key.operators)

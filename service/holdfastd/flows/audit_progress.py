@@ -7,6 +7,7 @@ from typing import TypeVar
 from holdfastd.evidence.counting.audit import Counted
 from holdfastd.evidence.counting.run import Pace
 from holdfastd.evidence.model import Exactness, OrphanDetails
+from holdfastd.execute.gate import wait_while_paused
 from holdfastd.jobs.context import JobContext
 from holdfastd.jobs.model import EventKind, Happening, Progress
 
@@ -27,7 +28,8 @@ class AuditProgress:
         self._total = 0
 
     async def begin(self, activity: str, *, total: int = 0) -> None:
-        """Tell that a stage begins, of so many parts if known."""
+        """Tell that a stage begins, of so many parts if known. The place to wait while somebody wants the audit to pause."""
+        await wait_while_paused(self._context)
         self._activity, self._done, self._total = activity, 0, total
         await self._context.record(Happening(kind=EventKind.STEP_STARTED, message=activity), progress=self._progress())
 

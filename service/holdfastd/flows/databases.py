@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from holdfastd.catalog.model import Identity
 from holdfastd.catalog.read import read_catalog
-from holdfastd.errors import AlreadyExists, HoldfastError, Reason, Unavailable
+from holdfastd.errors import AlreadyExists, HoldfastError, Reason
 from holdfastd.flows.context import Caller, DsnSource, Services
 from holdfastd.flows.deeds import deed
 from holdfastd.flows.targets import make_sure, read_dsn, reading
@@ -12,8 +12,9 @@ from holdfastd.store import databases
 from holdfastd.store.model import DatabaseRecord, DsnKind, Registration
 from holdfastd.target.dsn import parse
 from holdfastd.target.identity import read_identity
-from holdfastd.target.preflight import Check
-from holdfastd.target.preflight import check as run_checks
+from holdfastd.target.preflight.check import Check
+from holdfastd.target.preflight.connection import failed_connection
+from holdfastd.target.preflight.run import check_database
 from holdfastd.target.session import close, connect
 
 
@@ -99,19 +100,13 @@ async def remove(services: Services, caller: Caller, name: str) -> None:
 async def check(services: Services, name: str) -> tuple[DatabaseRecord, Sequence[Check]]:
     """Connect and report what an audit and an application would need; a database out of reach is a failed check, not an error."""
     record = await get(services, name)
+    is_reachable = True
+    checks: Sequence[Check]
     try:
         async with reading(services, record, "check") as connection:
-            checks = await run_checks(connection, await read_catalog(connection))
+            checks = await check_database(connection, await read_catalog(connection), record.identity)
     except HoldfastError as error:
-        failed = Check(id="connection", passed=False, blocks="audit", message=error.message, cure=_cure(error))
-        checks = (failed,)
-    reachable = not any(item.id == "connection" for item in checks)
+        checks, is_reachable = (failed_connection(error),), False
     async with services.store.connection() as connection:
-        await databases.set_reachable(connection, name, reachable=reachable)
+        await databases.set_reachable(connection, name, reachable=is_reachable)
         return await databases.get(connection, name), checks
-
-
-def _cure(error: HoldfastError) -> str:
-    if isinstance(error, Unavailable):
-        return "Start the server or correct host and port with `holdfast databases update`."
-    return error.facts.get("grant") or "Correct the DSN with `holdfast databases update`."

@@ -1,4 +1,4 @@
-"""Following and cancelling jobs."""
+"""Following, pausing and cancelling jobs."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -28,6 +28,20 @@ async def cancel(services: Services, caller: Caller, job_id: str) -> Job:
     job = await get(services, job_id)
     async with deed(services, caller, "job.cancel", database=job.database, subject=job_id) as doing:
         return await jobs.request_cancel(doing.connection, job_id, caller.principal)
+
+
+async def pause(services: Services, caller: Caller, job_id: str) -> Job:
+    """Ask a job to hold still at its next safe point."""
+    job = await get(services, job_id)
+    async with deed(services, caller, "job.pause", database=job.database, subject=job_id) as doing:
+        return await jobs.request_pause(doing.connection, job_id, caller.principal)
+
+
+async def resume(services: Services, caller: Caller, job_id: str) -> Job:
+    """Let a paused job go on."""
+    job = await get(services, job_id)
+    async with deed(services, caller, "job.resume", database=job.database, subject=job_id) as doing:
+        return await jobs.request_resume(doing.connection, job_id, caller.principal)
 
 
 def watch(services: Services, job_id: str, after_sequence: int) -> AsyncIterator[Job | Event | None]:

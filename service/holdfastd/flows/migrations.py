@@ -10,22 +10,23 @@ from holdfastd.execute.obstacles import obstacles, refuse
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import answered, deed, log_failure, once
 from holdfastd.flows.targets import reading
-from holdfastd.jobs.model import Job, JobKind
-from holdfastd.plan.build import names_made, tables_of
-from holdfastd.plan.facts import drift, read_facts
+from holdfastd.jobs.model import Job, JobKind, JobOptions
 from holdfastd.plan.model import Plan, PlanState
 from holdfastd.store import databases, jobs, plans
+from holdfastd.store.documents import encode
 from holdfastd.store.model import DatabaseRecord, PlanRecord
-from holdfastd.target.preflight import Check, check
+from holdfastd.target.preflight.check import Check
+from holdfastd.target.preflight.plan import check_drift
+from holdfastd.target.preflight.run import check_plan, check_server
 
-#: Changes named in a refusal.
-_SHOWN = 10
-_REASONS = {"direct_connection": Reason.TARGET_POOLED, "writable": Reason.TARGET_READ_ONLY, "version": Reason.TARGET_TOO_OLD}
+NO_OPTIONS = JobOptions()
+#: What a rollback needs of the server; for the rest, the application had it.
+_ROLLING_BACK = frozenset({"direct_connection", "version", "writable", "replication_role"})
 
 
-async def apply(services: Services, caller: Caller, plan_id: str) -> Job:
-    """Check the target for drift, privileges and pooling, then queue the application."""
-    content = {"plan_id": plan_id}
+async def apply(services: Services, caller: Caller, plan_id: str, options: JobOptions = NO_OPTIONS) -> Job:
+    """Make all the checks of CheckPlan, then queue the application."""
+    content = {"plan_id": plan_id, **content_of(options)}
     earlier = await answered(services, caller, "ApplyPlan", content)
     if earlier is not None:
         return await _job(services, earlier)
@@ -35,9 +36,7 @@ async def apply(services: Services, caller: Caller, plan_id: str) -> Job:
     try:
         _refuse_unapproved(plan)
         async with reading(services, record, "preflight") as connection:
-            catalog = await read_catalog(connection)
-            refuse_drift(catalog, plan.plan)
-            refuse_failed(await check(connection, catalog, tables=tables_of(plan.plan.steps, plan.plan.decisions)))
+            refuse_failed(await check_plan(connection, await read_catalog(connection, with_partitions=True), plan.plan))
     except HoldfastError as error:
         await log_failure(services, caller, "plan.apply", error, database=plan.database, subject=plan_id)
         raise
@@ -52,6 +51,7 @@ async def apply(services: Services, caller: Caller, plan_id: str) -> Job:
                 database_id=record.id,
                 principal=caller.principal,
                 plan_id=plan_id,
+                options=options,
             )
             return job.id
 
@@ -70,33 +70,31 @@ def _refuse_unapproved(plan: PlanRecord) -> None:
 
 def refuse_drift(catalog: Catalog, plan: Plan) -> None:
     """Refuse PLAN_DRIFTED, naming what changed in the catalog since the plan was made. What the plan itself made is no drift."""
-    actual = read_facts(catalog, tables_of(plan.steps, plan.decisions), ours=names_made(plan.steps))
-    changes = drift(plan.facts, actual)
-    if changes:
-        text = "; ".join(changes[:_SHOWN]) + (f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else "")
-        message = f"The database changed since the plan was made: {text}. Audit again and make a new plan."
-        raise Refused(message, reason=Reason.PLAN_DRIFTED, facts={"changes": text})
+    refuse_failed([check_drift(catalog, plan)])
 
 
 def refuse_failed(checks: Sequence[Check]) -> None:
-    """Refuse the first check that failed, with its cure."""
+    """Refuse the first check that is in the way, with its cure; warnings are not."""
     for item in checks:
-        if not item.passed:
-            reason = _REASONS.get(item.id, Reason.MISSING_PRIVILEGE)
-            facts = {"check": item.id, "grant": item.cure} if reason is Reason.MISSING_PRIVILEGE else {"check": item.id}
-            raise Refused(f"{item.message} {item.cure}", reason=reason, facts=facts)
+        if item.is_in_the_way and item.reason is not None:
+            raise Refused(f"{item.message} {item.cure}", reason=item.reason, facts=item.facts)
 
 
-async def roll_back(services: Services, caller: Caller, job_id: str) -> Job:
+def content_of(options: JobOptions) -> dict[str, str]:
+    """Return what options add to the content of a request; nothing when none were given."""
+    return {} if options == NO_OPTIONS else {"options": encode(options)}
+
+
+async def roll_back(services: Services, caller: Caller, job_id: str, options: JobOptions = NO_OPTIONS) -> Job:
     """Make sure that undoing an application can be exact, then queue the rollback."""
-    content = {"job_id": job_id}
+    content = {"job_id": job_id, **content_of(options)}
     earlier = await answered(services, caller, "RollBack", content)
     if earlier is not None:
         return await _job(services, earlier)
     async with services.store.connection() as connection:
         application = await jobs.get(connection, job_id)
-        _refuse_unfinished(application)
-        _refuse_overtaken(application, await jobs.last_application(connection, application.plan_id))
+        refuse_unfinished(application)
+        refuse_overtaken(application, await jobs.last_application(connection, application.plan_id))
         plan = await plans.get(connection, application.plan_id)
         record = await databases.get(connection, application.database)
     try:
@@ -115,6 +113,7 @@ async def roll_back(services: Services, caller: Caller, job_id: str) -> Job:
                 principal=caller.principal,
                 plan_id=plan.id,
                 application_id=application.id,
+                options=options,
             )
             return job.id
 
@@ -123,29 +122,30 @@ async def roll_back(services: Services, caller: Caller, job_id: str) -> Job:
         return await jobs.get(doing.connection, rollback_id)
 
 
-def _refuse_unfinished(application: Job) -> None:
+def refuse_unfinished(application: Job) -> None:
+    """Refuse JOB_STATE unless the job is an application that has ended."""
     if application.kind is not JobKind.APPLICATION:
         message = f"Job {application.id} is no application but of kind {application.kind}; name the job that applied the plan."
         raise Refused(message, reason=Reason.JOB_STATE, facts={"kind": application.kind})
     if not application.state.is_final:
-        message = f"Job {application.id} is {application.state}; wait for its end or cancel it, then roll back."
+        message = f"Job {application.id} is {application.state}; wait for its end or cancel it, then try again."
         raise Refused(message, reason=Reason.JOB_STATE, facts={"state": application.state})
 
 
-def _refuse_overtaken(application: Job, last: str) -> None:
+def refuse_overtaken(application: Job, last: str) -> None:
     """The backup and the ledger are the plan's: what is undone is its last application."""
     if application.id != last:
-        message = f"Job {last} applied plan {application.plan_id} again since; roll that one back."
+        message = f"Job {last} applied plan {application.plan_id} again since; name that one."
         raise Refused(message, reason=Reason.JOB_STATE, facts={"job": last})
 
 
 async def _refuse_inexact(services: Services, record: DatabaseRecord, plan: PlanRecord, application: Job) -> None:
     async with reading(services, record, "preflight") as connection:
-        refuse_failed([item for item in await check(connection, None) if item.id in _REASONS])
+        refuse_failed([item for item in await check_server(connection) if item.id in _ROLLING_BACK])
         if not application.progress.done and not await ledger.exists(connection):
             message = f"Job {application.id} ended before it changed anything; there is nothing to roll back."
             raise Refused(message, reason=Reason.JOB_STATE, facts={"state": application.state})
-        found = await obstacles(connection, await read_catalog(connection), plan.id, plan.plan)
+        found = await obstacles(connection, await read_catalog(connection, with_partitions=True), plan.id, plan.plan)
         if found:
             raise refuse(found)
 

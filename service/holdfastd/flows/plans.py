@@ -9,19 +9,24 @@ from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.operators import resolve_operators
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import Conflict, HoldfastError, InvalidField, Reason, Refused
-from holdfastd.evidence.closure import measure_change, measure_closure
+from holdfastd.evidence.changes import measure_change
+from holdfastd.evidence.closure import measure_closure
+from holdfastd.evidence.hindrances import count_partial_nulls
 from holdfastd.evidence.model import Closure
 from holdfastd.evidence.referenced import has_row
+from holdfastd.findings.plannable import declared_key
 from holdfastd.flows.audits import succeeded
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import answered, deed, log_failure, once
 from holdfastd.flows.targets import reading
 from holdfastd.inference.model import Relationship
 from holdfastd.plan.build import build_plan
-from holdfastd.plan.decide import decide, settle
+from holdfastd.plan.decide import decide, leave_out, settle
 from holdfastd.plan.edges import enforced_edges, staying_keys
 from holdfastd.plan.model import Decision, OrphanAction, Override, Plan, PlanState, ScriptKind
+from holdfastd.plan.recipe import new_values
 from holdfastd.plan.script import render_script
+from holdfastd.plan.withdraw import withdraw
 from holdfastd.store import audits, databases, plans
 from holdfastd.store.model import DatabaseRecord, PlanRecord
 from holdfastd.target.session import Connection
@@ -56,9 +61,10 @@ async def _build(
     services: Services, record: DatabaseRecord, relationships: Sequence[Relationship], overrides: tuple[Override, ...]
 ) -> Plan:
     async with reading(services, record, "plan") as connection:
-        catalog = await read_catalog(connection)
+        catalog = await read_catalog(connection, with_partitions=True)
         _refuse_stale(catalog, relationships)
         decisions = decide(catalog, relationships, overrides)
+        decisions = leave_out(decisions, await _partly_null(connection, catalog, relationships, decisions), overrides)
         await _check_repoints(connection, catalog, decisions, overrides)
         decisions, closures = await _settle(connection, catalog, relationships, decisions, overrides)
     return await asyncio.to_thread(build_plan, catalog, relationships, decisions, closures)
@@ -97,6 +103,19 @@ async def _check_repoints(connection: Connection, catalog: Catalog, decisions: S
                 raise InvalidField(path, f"No row of {decision.referenced.table} has that key; name one that exists.")
 
 
+async def _partly_null(
+    connection: Connection, catalog: Catalog, relationships: Sequence[Relationship], decisions: Sequence[Decision]
+) -> dict[str, int]:
+    """Return how many rows of included relationships are no orphan rows, and are forbidden by MATCH FULL all the same."""
+    included = {decision.relationship_id for decision in decisions if decision.included}
+    found = {}
+    for relationship in relationships:
+        key = declared_key(catalog, relationship) if relationship.id in included else None
+        if key is not None and (rows := await count_partial_nulls(connection, catalog, key)):
+            found[relationship.id] = rows
+    return found
+
+
 async def _settle(
     connection: Connection,
     catalog: Catalog,
@@ -107,8 +126,8 @@ async def _settle(
     """Return the decisions with what their cleanups take along. A cleanup that is left may stand in the way of others: look again."""
     while True:
         closures = await _measure(connection, catalog, relationships, decisions)
-        settled = settle(decisions, closures, overrides)
-        if [decision.orphan_action for decision in settled] == [decision.orphan_action for decision in decisions]:
+        settled = withdraw(catalog, settle(decisions, closures, overrides), overrides)
+        if [(each.included, each.orphan_action) for each in settled] == [(each.included, each.orphan_action) for each in decisions]:
             return settled, closures
         decisions = settled
 
@@ -128,8 +147,10 @@ async def _measure(
         if decision.orphan_action is OrphanAction.DELETE:
             closure = await measure_closure(connection, catalog, *key, edges, staying=staying)
         elif decision.orphan_action is not OrphanAction.LEAVE:
-            nulled = decision.orphan_action is OrphanAction.SET_NULL
-            closure = await measure_change(connection, catalog, *key, staying=staying, rows=decision.orphan_rows, nulled=nulled)
+            values = new_values(catalog, decision)
+            closure = await measure_change(
+                connection, catalog, *key, staying=staying, rows=decision.orphan_rows, values=values, edges=edges
+            )
         else:
             continue
         closures[decision.relationship_id] = closure

@@ -47,8 +47,21 @@ def registered_dsn(services: Services, record: DatabaseRecord) -> str:
 @asynccontextmanager
 async def reading(services: Services, record: DatabaseRecord, purpose: str) -> AsyncIterator[Connection]:
     """Open a read-only session on a registered database, make sure it is that database, and translate what goes wrong in it."""
+    async with _session(services, record, purpose, read_only=True) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def writing(services: Services, record: DatabaseRecord, purpose: str) -> AsyncIterator[Connection]:
+    """Do the same with a session that may write: only to what is Holdfast's own, jobs have sessions of their own."""
+    async with _session(services, record, purpose, read_only=False) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _session(services: Services, record: DatabaseRecord, purpose: str, *, read_only: bool) -> AsyncIterator[Connection]:
     try:
-        connection = await connect(registered_dsn(services, record), application_name=f"holdfast/{purpose}", read_only=True)
+        connection = await connect(registered_dsn(services, record), application_name=f"holdfast/{purpose}", read_only=read_only)
     except InvalidField as error:
         # The caller of this request did not type the DSN; whoever changed the variable or file did.
         message = f"The DSN of {record.name} is malformed; correct it where it is kept."

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 
 from holdfastd.catalog.indexes import Comparison, serving_index
 from holdfastd.catalog.model import Catalog, ForeignKey, Operator
-from holdfastd.catalog.operators import referenced_key, resolve_operators
+from holdfastd.catalog.operators import resolve_operators
 from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.inference.advice.on_delete import advise
 from holdfastd.inference.advice.ownership import Relations
 from holdfastd.inference.model import Candidate, Evidence, Relationship, Risk, Tier
+from holdfastd.inference.obstacles import explain_obstacle
 from holdfastd.names import ColumnSet, relationship_id
 
 #: Confidence from which Holdfast plans a key by itself; calibrated so that at least 95 of 100 such keys are meant.
@@ -98,15 +99,6 @@ def rate(orphan_rows: RowCount, *, nullable: bool) -> Risk:
     if orphan_rows.value:
         return Risk.HIGH
     return Risk.LOW if nullable else Risk.MEDIUM
-
-
-def explain_obstacle(catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet) -> str:
-    """Say why PostgreSQL would refuse the foreign key."""
-    if referenced_key(catalog.tables[referenced.table], referenced.columns) is None:
-        return f"{referenced} is not unique: a foreign key needs a primary key or a unique index on exactly these columns."
-    left = ", ".join(catalog.tables[referencing.table].column(name).type.formatted for name in referencing.columns)
-    right = ", ".join(catalog.tables[referenced.table].column(name).type.formatted for name in referenced.columns)
-    return f"{referencing} is {left}, {referenced} is {right}: no operator compares them as a foreign key would."
 
 
 def is_nullable(catalog: Catalog, referencing: ColumnSet) -> bool:

@@ -34,7 +34,9 @@ class JobContext:
         self._store = store
         self._ttl = ttl
         self._deadline = claimed_at + ttl.total_seconds()
-        self._cancel_requested = job.cancel_requested
+        self._asked = leases.Asked(cancel=job.cancel_requested, paused_by=job.paused_by)
+        #: Set when anything changed that raise_if_stopped or paused_by tell.
+        self._news = asyncio.Event()
         self._handed_over = False
         self._lost = False
         self._next_progress = 0.0
@@ -53,8 +55,23 @@ class JobContext:
         """Raise LeaseLost when the job is no longer ours or is handed over, Cancelled when somebody asked to stop."""
         if not self.is_held or self._handed_over:
             raise LeaseLost(f"job {self.job.id} is not ours any more")
-        if self._cancel_requested:
+        if self._asked.cancel:
             raise Cancelled
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Tell whether somebody asked to stop."""
+        return self._asked.cancel
+
+    @property
+    def paused_by(self) -> str:
+        """Who asked to pause; empty while nobody does."""
+        return self._asked.paused_by
+
+    async def heard(self, *, within: float) -> None:
+        """Wait until somebody asks for something else than before, or the job is lost; so many seconds at most."""
+        await is_set(self._news, within=within)
+        self._news.clear()
 
     @property
     def is_held(self) -> bool:
@@ -69,6 +86,7 @@ class JobContext:
     def hand_over(self) -> None:
         """Stop at the next safe point, so that another replica, or the next start, goes on."""
         self._handed_over = True
+        self._news.set()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
@@ -91,7 +109,7 @@ class JobContext:
                 return
 
     async def keep(self) -> None:
-        """Renew the lease until it is lost; that raises LeaseLost. Requests to cancel arrive here, too."""
+        """Renew the lease until it is lost; that raises LeaseLost. Requests to cancel and to pause arrive here, too."""
         period = self._ttl.total_seconds() / _RENEWALS_PER_TTL
         with self._store.signals.waiting(WORK_CHANNEL, self.job.id) as asked:
             while True:
@@ -109,8 +127,12 @@ class JobContext:
             raise LeaseLost(f"job {self.job.id} was not renewed in time")
         try:
             async with asyncio.timeout(self._deadline - sent), self._store.connection() as connection:
-                self._cancel_requested = await leases.renew(connection, self.job, self._ttl)
+                asked = await leases.renew(connection, self.job, self._ttl)
         except LeaseLost:
             self._lost = True
+            self._news.set()
             raise
+        if asked != self._asked:
+            self._asked = asked
+            self._news.set()
         self._deadline = sent + self._ttl.total_seconds()

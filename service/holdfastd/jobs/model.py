@@ -157,3 +157,7 @@ class Job:
     verifications: tuple[Verification, ...] = ()
     pause_requested: bool = False
     options: JobOptions = JobOptions()
+    #: Who asked to pause; empty unless somebody does.
+    paused_by: str = ""
+    #: Workers in a row that were lost while they held the job, with nothing done in between.
+    lost_workers: int = 0

@@ -8,14 +8,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
 from holdfastd.errors import Cancelled, HoldfastError, LeaseLost, Reason, Unavailable
+from holdfastd.execute.failpoints import reach
 from holdfastd.jobs.context import JobContext
-from holdfastd.jobs.model import EventKind, Happening, JobKind, JobState, Verification
+from holdfastd.jobs.model import EventKind, Happening, Job, JobKind, JobState, Verification
 from holdfastd.store import leases
 from holdfastd.store.pool import Store
 from holdfastd.store.signals import WORK_CHANNEL, is_set
@@ -26,6 +27,8 @@ Runner = Callable[[JobContext], Awaitable[Sequence[Verification]]]
 
 #: How long jobs may take to reach a safe point before they are cut off; being cut off is as safe as being killed.
 _GRACE_SECONDS = 5.0
+#: A job that ends the process it is worked on by would do so for ever, and take other jobs along.
+_MOST_LOST = 20
 _OPAQUE = "The service met an unexpected error; its log tells more under this job's id. Start again, or report it."
 
 
@@ -66,12 +69,16 @@ class Worker:
             try:
                 while not stopping.is_set():
                     wake.clear()
-                    if len(self._running) < self._concurrency and await self._start_one(wake):
+                    if self._has_room() and await self._start_one(wake):
                         continue
                     await is_set(wake, within=0 if stopping.is_set() else self._poll.total_seconds())
             finally:
                 watcher.cancel()
                 await self._hand_over()
+
+    def _has_room(self) -> bool:
+        """Tell whether another job may be begun. A paused one takes no room: it may stay so for days."""
+        return sum(not context.paused_by for context in self._running.values()) < self._concurrency
 
     async def _start_one(self, wake: asyncio.Event) -> bool:
         """Claim a job and begin it; tell whether there was one."""
@@ -107,7 +114,9 @@ class Worker:
         bound = log.bind(job=job.id, kind=job.kind, database=job.database, epoch=job.epoch)
         bound.info("job_taken")
         try:
+            await reach("LEASE.taken")
             ending = await self._run(context)
+            await reach("LEASE.worked_off")
             await context.write(
                 lambda connection: leases.finish(
                     connection,
@@ -119,6 +128,7 @@ class Worker:
                     progress=context.progress,
                 )
             )
+            await reach("LEASE.ended")
             bound.info("job_ended", state=ending.state, reason=ending.reason)
         except (LeaseLost, Unavailable) as error:
             bound.info("job_left", why=str(error))
@@ -160,8 +170,12 @@ class Worker:
             kind=EventKind.STARTED if is_first else EventKind.RESUMED,
             message=f"Started by {self._owner}." if is_first else f"Taken up again by {self._owner}.",
         )
-        await context.record(happening, progress=job.progress)
-        context.raise_if_stopped()
+        await context.record(happening, progress=replace(job.progress, waiting_for=""))
+        if job.lost_workers > _MOST_LOST:
+            raise _deadly(job)
+        if is_first or job.kind is JobKind.AUDIT:
+            # What changes a database and was begun before says, before it stops, what was done until then.
+            context.raise_if_stopped()
         return await self._runners[job.kind](context)
 
 
@@ -173,12 +187,22 @@ def _ending(error: BaseException, context: JobContext) -> _Ending:
             raise cause
     for cause in causes:
         if isinstance(cause, Cancelled):
-            return _Ending(state=JobState.CANCELLED)
+            return _Ending(state=JobState.CANCELLED, message=cause.message)
     for cause in causes:
         if isinstance(cause, HoldfastError):
             return _Ending(state=JobState.FAILED, reason=cause.reason, message=cause.message)
     log.error("job_broke", job=context.job.id, kind=context.job.kind, exc_info=error)
     return _Ending(state=JobState.FAILED, reason=Reason.INTERNAL, message=_OPAQUE)
+
+
+def _deadly(job: Job) -> HoldfastError:
+    """Return the error for a job that ends whoever works on it."""
+    during = f", the last time during: {job.progress.activity}" if job.progress.activity else ""
+    message = (
+        f"Taken {job.lost_workers} times in a row by a worker that was lost before it got anything done{during}. The log of the service"
+        " or of its host (out of memory?) tells why. What was done stays done: cure it, then start again, or roll back an application."
+    )
+    return HoldfastError(message, reason=Reason.INTERNAL, facts={"lost_workers": str(job.lost_workers)})
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -6,10 +6,10 @@ The statements of a recipe stay as they are, run with EXECUTE … USING, so that
 from collections.abc import Iterator
 
 from holdfastd.names import comment, literal, qualified
+from holdfastd.plan.lock_budgets import script_timeout
 from holdfastd.plan.model import CleanUpRecipe, LockPolicy, Plan, Step
 
-_TIMEOUTS = {LockPolicy.SHORT: "400ms", LockPolicy.LONG: "30s", LockPolicy.NONE: "5s"}
-_BATCH_ROWS, _WINDOW_BLOCKS = 500, 1024
+_BATCH_ROWS, _FOUND_ROWS, _WINDOW_BLOCKS = 500, 10_000, 131_072
 
 #: Rows that this transaction deleted so far, cascades and triggers included.
 _TAKEN = "SELECT coalesce(pg_catalog.sum(n_tup_del), 0)::bigint FROM pg_catalog.pg_stat_xact_user_tables WHERE schemaname <> 'holdfast'"
@@ -17,23 +17,22 @@ _TAKEN = "SELECT coalesce(pg_catalog.sum(n_tup_del), 0)::bigint FROM pg_catalog.
 #: One walk after the other, window by window, committing batch by batch. What stands in braces is SQL, quoted.
 _CLEAN_UP = """
 DECLARE
-  batch bigint; low bigint; high bigint; blocks bigint; left_over bigint; found bigint; changed bigint; saved bigint; added bigint;
-  before bigint; after bigint; deletes bigint; hit boolean; again boolean;
+  batch bigint; low bigint; high bigint; blocks bigint; left_over bigint; changed bigint; saved bigint; added bigint;
+  before bigint; after bigint; deletes bigint; again boolean; addresses text[]; some text[]; position integer;
 BEGIN
   FOR walk IN 1..10 LOOP
     blocks := pg_catalog.pg_relation_size({table}::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint;
     low := 0;
     WHILE low < blocks LOOP
       high := low + {window};
-      EXECUTE {probe} INTO hit USING '(' || low || ',0)', '(' || high || ',0)';
-      IF NOT hit THEN
-        low := high;
-        CONTINUE;
-      END IF;
+      EXECUTE {find} INTO addresses USING '(' || low || ',0)', '(' || high || ',0)', {most}::bigint;
+      position := 1;
+      WHILE position <= pg_catalog.cardinality(addresses) LOOP
+      some := addresses[position:position + {limit} - 1];
+      position := position + {limit};
       EXECUTE {lock};
       INSERT INTO holdfast.ledger (plan_id, step, entry) VALUES ({plan}, {step}, 'BATCH') RETURNING id INTO batch;
-      EXECUTE {back_up} USING batch, '(' || low || ',0)', '(' || high || ',0)', {limit}::bigint;
-      GET DIAGNOSTICS found = ROW_COUNT;
+      EXECUTE {back_up} USING batch, some;
       EXECUTE {recheck} USING batch;
 {expansions}      {taken} INTO before;
       EXECUTE {change} USING batch;
@@ -46,7 +45,8 @@ BEGIN
       END IF;
 {left}      UPDATE holdfast.ledger SET row_count = added WHERE id = clean_up.batch;
       COMMIT;
-      IF found < {limit} THEN
+      END LOOP;
+      IF pg_catalog.cardinality(addresses) < {most} THEN
         low := high;
       END IF;
     END LOOP;
@@ -54,6 +54,10 @@ BEGIN
     EXIT WHEN left_over = 0;
   END LOOP;
 END
+"""
+_KEPT = """      EXECUTE {kept} INTO added USING batch;
+      IF added > 0 THEN RAISE EXCEPTION '% rows do not have their new values: a trigger interferes', added; END IF;
+      SELECT pg_catalog.count(*) INTO added FROM holdfast.backup AS rows WHERE rows.batch = clean_up.batch;
 """
 _EXPANSION = """        EXECUTE {back_up} USING batch;
         GET DIAGNOSTICS added = ROW_COUNT;
@@ -64,7 +68,7 @@ _EXPANSION = """        EXECUTE {back_up} USING batch;
 
 def lock_timeout(policy: LockPolicy) -> str:
     """Return the statement that sets how long to wait for locks."""
-    return f"SET lock_timeout = '{_TIMEOUTS[policy]}';"
+    return f"SET lock_timeout = '{script_timeout(policy)}';"
 
 
 def quoted(text: str) -> str:
@@ -81,16 +85,20 @@ def clean_up(plan_id: str, step: Step, recipe: CleanUpRecipe) -> str:
         _EXPANSION.format(back_up=quoted(expansion.back_up), recheck=quoted(expansion.recheck)) for expansion in recipe.expansions
     )
     loop = f"      LOOP\n        again := false;\n{followed}        EXIT WHEN NOT again;\n      END LOOP;\n" if followed else ""
-    sql = {name: quoted(getattr(recipe, name)) for name in ("probe", "lock", "back_up", "recheck", "change", "count")}
+    sql = {name: quoted(getattr(recipe, name)) for name in ("find", "lock", "back_up", "recheck", "change", "count")}
     body = _CLEAN_UP.format(
         table=literal(qualified(recipe.tables[0])),
         plan=literal(plan_id),
         step=step.number,
         window=_WINDOW_BLOCKS,
         limit=_BATCH_ROWS,
+        most=_FOUND_ROWS,
         taken=_TAKEN,
         expansions=loop,
-        left="".join(f"      EXECUTE {quoted(statement)} USING batch;\n" for statement in recipe.left),
+        left="".join(
+            [_KEPT.format(kept=quoted(question)) for question in recipe.kept]
+            + [f"      EXECUTE {quoted(statement)} USING batch;\n" for statement in recipe.left]
+        ),
         **sql,
     )
     return f"DO {quoted('<<clean_up>>' + body)};"
@@ -99,15 +107,21 @@ def clean_up(plan_id: str, step: Step, recipe: CleanUpRecipe) -> str:
 def refuse_inexact(plan_id: str, plan: Plan) -> Iterator[str]:
     """Yield a block that fails, naming the rows, before anything is touched."""
     checks = [check for step in plan.steps if step.recipe is not None for check in step.recipe.restore_checks]
+    # Read by name: a ledger that an earlier version made knows no purging.
+    purged = (
+        "SELECT 'rows of the backup were purged at ' || purge.written_at FROM holdfast.ledger AS entry"
+        " JOIN holdfast.ledger AS purge ON purge.id = (pg_catalog.to_jsonb(entry.*) ->> 'purged_by')::bigint"
+        " WHERE entry.plan_id = $1::text AND (pg_catalog.to_jsonb(entry.*) ->> 'gone_rows')::bigint > 0"
+    )
     damaged = (
         "SELECT 'backup batch ' || entry.id || ' is incomplete' FROM holdfast.ledger AS entry WHERE entry.plan_id = $1::text"
-        " AND entry.entry = 'BATCH' AND entry.row_count <>"
+        " AND entry.entry = 'BATCH' AND pg_catalog.to_jsonb(entry.*) ->> 'purged_by' IS NULL AND entry.row_count <>"
         " (SELECT pg_catalog.count(*) FROM holdfast.backup AS saved WHERE saved.batch = entry.id)"
     )
     lines = [
         f"  FOR obstacle IN EXECUTE {quoted(check)} USING {literal(plan_id)}::text LOOP"
         " RAISE EXCEPTION 'not exact, nothing was touched: %', obstacle; END LOOP;"
-        for check in (damaged, *checks)
+        for check in (purged, damaged, *checks)
     ]
     body = "\nDECLARE\n  obstacle text;\nBEGIN\n" + "\n".join(lines) + "\nEND\n"
     yield f"\n{comment('Could it be exact?')}\nANALYZE holdfast.ledger, holdfast.backup;\nDO {quoted(body)};"
@@ -135,7 +149,7 @@ BEGIN
     FOREACH statement IN ARRAY coalesce(back_on, '{{}}') LOOP EXECUTE statement; END LOOP;
     INSERT INTO holdfast.ledger (plan_id, step, entry, row_count) VALUES ({literal(plan_id)}, {step.number}, 'RESTORED', rows)
       RETURNING id INTO entry;
-    UPDATE holdfast.backup AS saved SET restored_by = entry WHERE saved.batch = put_back.batch;
+    UPDATE holdfast.backup AS saved SET restored_by = entry WHERE saved.batch = put_back.batch AND saved.restored_by IS NULL;
     COMMIT;
   END LOOP;
 END

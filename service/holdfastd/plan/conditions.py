@@ -18,8 +18,15 @@ _DELETE_CODES = {
 
 
 def ledger_exists() -> str:
-    """Return the question whether schema holdfast is ready."""
-    return "SELECT pg_catalog.to_regclass('holdfast.backup') IS NOT NULL AND pg_catalog.to_regclass('holdfast.fence') IS NOT NULL"
+    """Return the question whether schema holdfast is ready: of this version, and none of it lost in a crash."""
+    return (
+        "SELECT pg_catalog.to_regclass('holdfast.backup') IS NOT NULL AND pg_catalog.to_regclass('holdfast.fence') IS NOT NULL\n"
+        "  AND EXISTS (SELECT FROM pg_catalog.pg_attribute AS attribute\n"
+        "    WHERE attribute.attrelid = pg_catalog.to_regclass('holdfast.ledger') AND attribute.attname = 'purged_by')\n"
+        "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS relation\n"
+        "    JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace\n"
+        "    WHERE namespace.nspname = 'holdfast' AND relation.relkind = 'r' AND relation.relpersistence = 'u')"
+    )
 
 
 def index_is_ready(table: TableName, name: str, columns: tuple[str, ...]) -> str:
@@ -43,17 +50,32 @@ def _index(table: TableName, name: str, columns: tuple[str, ...], state: str) ->
     )
 
 
-def foreign_key_exists(referencing: ColumnSet, referenced: ColumnSet, name: str, on_delete: OnDelete) -> str:
+def foreign_key_exists(
+    referencing: ColumnSet, referenced: ColumnSet, name: str, on_delete: OnDelete, set_null_columns: tuple[str, ...] = ()
+) -> str:
     """Return the question whether the key is there, as planned, validated or not."""
-    return f"SELECT {_foreign_key(referencing, referenced, name, on_delete)})"
+    return f"SELECT {_foreign_key(referencing, referenced, name, on_delete, set_null_columns)})"
 
 
-def foreign_key_is_validated(referencing: ColumnSet, referenced: ColumnSet, name: str, on_delete: OnDelete) -> str:
+def foreign_key_is_validated(
+    referencing: ColumnSet, referenced: ColumnSet, name: str, on_delete: OnDelete, set_null_columns: tuple[str, ...] = ()
+) -> str:
     """Return the question whether the key is there, as planned, and validated."""
-    return f"SELECT {_foreign_key(referencing, referenced, name, on_delete)} AND constraint_row.convalidated)"
+    return f"SELECT {_foreign_key(referencing, referenced, name, on_delete, set_null_columns)} AND constraint_row.convalidated)"
 
 
-def _foreign_key(referencing: ColumnSet, referenced: ColumnSet, name: str, on_delete: OnDelete) -> str:
+def foreign_key_is_defined(table: TableName, name: str, definition: str) -> str:
+    """Return the question whether a key is there with exactly this definition, validated or not."""
+    return (
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint AS constraint_row\n"
+        f"  WHERE constraint_row.contype = 'f' AND constraint_row.conname = {literal(name)}\n"
+        f"  AND constraint_row.conrelid = {_oid(table)}\n"
+        "  AND pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(constraint_row.oid), ' NOT VALID$', '')"
+        f" = {literal(definition.removesuffix(' NOT VALID'))})"
+    )
+
+
+def _foreign_key(referencing: ColumnSet, referenced: ColumnSet, name: str, on_delete: OnDelete, set_null_columns: tuple[str, ...]) -> str:
     return (
         "EXISTS (SELECT FROM pg_catalog.pg_constraint AS constraint_row\n"
         f"  WHERE constraint_row.contype = 'f' AND constraint_row.conname = {literal(name)}\n"
@@ -61,6 +83,19 @@ def _foreign_key(referencing: ColumnSet, referenced: ColumnSet, name: str, on_de
         f"  AND constraint_row.confdeltype = '{_DELETE_CODES[on_delete]}'\n"
         f"  AND {_names('constraint_row.conrelid', 'constraint_row.conkey')} = {_array(referencing.columns)}\n"
         f"  AND {_names('constraint_row.confrelid', 'constraint_row.confkey')} = {_array(referenced.columns)}"
+        f"{_set_null_columns(set_null_columns) if on_delete is OnDelete.SET_NULL else ''}"
+    )
+
+
+def _set_null_columns(columns: tuple[str, ...]) -> str:
+    """Return the condition that a key sets NULL exactly these columns. confdelsetcols came with 15: read by name from the JSON form."""
+    return (
+        "\n  AND ARRAY(SELECT attribute.attname::text"
+        " FROM pg_catalog.jsonb_array_elements_text(nullif(pg_catalog.to_jsonb(constraint_row) -> 'confdelsetcols', 'null')) AS chosen"
+        " JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = constraint_row.conrelid"
+        f" AND attribute.attnum = chosen.value::smallint ORDER BY attribute.attnum) @> {_array(columns)}"
+        " AND pg_catalog.jsonb_array_length(coalesce(nullif(pg_catalog.to_jsonb(constraint_row) -> 'confdelsetcols', 'null'), '[]'))"
+        f" = {len(columns)}"
     )
 
 

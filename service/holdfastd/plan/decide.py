@@ -7,13 +7,17 @@ rows once it is known what deleting them would take along.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from holdfastd.catalog.model import Catalog, ForeignKey, Match, OnDelete, TableKind
+from holdfastd.catalog.model import Catalog, OnDelete, TableKind
 from holdfastd.errors import NotFound, Reason, Refused
 from holdfastd.evidence.model import Closure
+from holdfastd.findings.plannable import declared_key
 from holdfastd.inference.model import Relationship, Tier
 from holdfastd.plan.model import Decision, OrphanAction, Override
 from holdfastd.plan.naming import Names
+from holdfastd.plan.set_null import can_set_null, set_null_columns, set_null_problems
 
+#: What a key by PERIOD is compared by.
+_OVERLAPS = "&&"
 _ACTION_BY_ON_DELETE = {OnDelete.CASCADE: OrphanAction.DELETE, OnDelete.SET_NULL: OrphanAction.SET_NULL}
 
 
@@ -59,6 +63,7 @@ def _decide_one(catalog: Catalog, relationship: Relationship, override: Override
         decision,
         included=True,
         reason=_why(relationship, override),
+        set_null_columns=set_null_columns(catalog, relationship, decision),
         constraint_name=relationship.constraint_name or names.foreign_key(relationship.referencing),
         index_name="" if relationship.indexed else names.index(relationship.referencing),
     )
@@ -92,16 +97,13 @@ def _why_not_declared(catalog: Catalog, relationship: Relationship) -> str:
     if relationship.validated:
         return "Declared and validated already."
     key = declared_key(catalog, relationship)
-    plain = key is not None and key.match is Match.SIMPLE and not key.deferrable and not key.set_null_columns
-    if not plain or key is None or key.on_update is not OnDelete.NO_ACTION:
-        return "Declared NOT VALID with options that a rollback could not put back; validate it by hand."
+    if key is None:
+        return "Its key was dropped since the audit; audit again."
+    if not key.triggers_enabled:
+        return "Declared NOT VALID, and triggers of the key are disabled, so it protects nothing; enable them, then audit and plan again."
+    if any(operator.name == _OVERLAPS for operator in key.operators):
+        return "Declared NOT VALID by PERIOD, which Holdfast does not count again; validate it by hand."
     return ""
-
-
-def declared_key(catalog: Catalog, relationship: Relationship) -> ForeignKey | None:
-    """Return the foreign key that declares a relationship."""
-    keys = catalog.tables[relationship.referencing.table].foreign_keys
-    return next((key for key in keys if key.name == relationship.constraint_name), None)
 
 
 def impossibilities(catalog: Catalog, relationship: Relationship) -> Iterator[str]:
@@ -111,8 +113,13 @@ def impossibilities(catalog: Catalog, relationship: Relationship) -> Iterator[st
         yield relationship.obstacle
     if relationship.declared and not relationship.enforced:
         yield "Declared NOT ENFORCED; alter it to ENFORCED by hand, which PostgreSQL does under ACCESS EXCLUSIVE."
-    if referencing.kind is not TableKind.TABLE:
-        yield "The referencing table is partitioned or foreign; Holdfast audits such tables and does not change them yet."
+    if referencing.kind is TableKind.FOREIGN:
+        yield "The referencing table is a foreign table; PostgreSQL keeps no keys of such tables."
+    yield from (
+        f"Partition {name} is a foreign table, which has no keys, so PostgreSQL makes none for {referencing.name} as a whole."
+        for name in catalog.partitions_below(referencing.name)
+        if catalog.tables[name].kind is TableKind.FOREIGN
+    )
     if referenced.kind is TableKind.FOREIGN:
         yield "The referenced table is a foreign table; PostgreSQL cannot reference it."
     if referencing.persistence == "p" and referenced.persistence != "p":
@@ -134,12 +141,9 @@ def _problems(catalog: Catalog, relationship: Relationship, decision: Decision, 
         yield from impossibilities(catalog, relationship)
     if relationship.declared and override.on_delete not in (None, relationship.declared_on_delete):
         yield "it is declared already; its ON DELETE cannot be changed by a plan."
-    if override.on_delete is OnDelete.SET_NULL and not nullable_columns(catalog, relationship):
-        yield "ON DELETE SET NULL needs columns that accept NULL; choose CASCADE, RESTRICT or NO ACTION."
-    if override.on_delete is OnDelete.SET_DEFAULT:
+    yield from set_null_problems(catalog, relationship, override)
+    if override.on_delete is OnDelete.SET_DEFAULT and not relationship.declared:
         yield "ON DELETE SET DEFAULT is not planned by Holdfast; choose another action."
-    if override.orphan_action is OrphanAction.SET_NULL and not can_set_null(catalog, relationship):
-        yield "orphan rows can be set NULL only where the columns accept NULL and the table has a primary key to find the rows again."
     if override.orphan_action is OrphanAction.REPOINT:
         yield from _repoint_problems(catalog, decision)
 
@@ -152,17 +156,23 @@ def _repoint_problems(catalog: Catalog, decision: Decision) -> Iterator[str]:
         yield "orphan rows can be repointed only where a primary key of other columns finds the rows again."
 
 
-def nullable_columns(catalog: Catalog, relationship: Relationship) -> bool:
-    """Tell whether all referencing columns can become NULL."""
-    table = catalog.tables[relationship.referencing.table]
-    columns = [table.column(name) for name in relationship.referencing.columns]
-    return not any(column.not_null or column.generated for column in columns)
+def leave_out(decisions: Sequence[Decision], partly_null: Mapping[str, int], overrides: Sequence[Override]) -> tuple[Decision, ...]:
+    """Return the decisions without the keys that cannot be validated, though their orphan rows be cleaned up.
+
+    `partly_null`: rows by relationship that MATCH FULL forbids. They are no orphan rows, and which value is wrong is not ours to say.
+    """
+    asked = {override.relationship_id for override in overrides if override.include}
+    return tuple(_leave_one(decision, partly_null.get(decision.relationship_id, 0), asked) for decision in decisions)
 
 
-def can_set_null(catalog: Catalog, relationship: Relationship) -> bool:
-    """Tell whether orphan rows can be set NULL and found again: by the primary key."""
-    has_key = bool(catalog.tables[relationship.referencing.table].primary_key)
-    return has_key and nullable_columns(catalog, relationship)
+def _leave_one(decision: Decision, rows: int, asked: set[str]) -> Decision:
+    if not rows:
+        return decision
+    reason = f"{rows} rows have some but not all of the columns NULL, which MATCH FULL forbids; complete or clear them, then plan again."
+    if decision.relationship_id in asked:
+        message = f"{decision.relationship_id}: {reason}"
+        raise Refused(message, reason=Reason.PLAN_INFEASIBLE, facts={"relationship_id": decision.relationship_id})
+    return replace(decision, included=False, reason=reason, constraint_name="", index_name="")
 
 
 def settle(decisions: Sequence[Decision], closures: Mapping[str, Closure], overrides: Sequence[Override]) -> tuple[Decision, ...]:

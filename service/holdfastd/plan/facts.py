@@ -8,8 +8,9 @@ from holdfastd.names import TableName
 
 
 def read_facts(catalog: Catalog, tables: Iterable[TableName], *, ours: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Return the facts about these tables, sorted. Keys and indexes named in `ours` are what the plan itself makes: left out."""
-    known = [catalog.tables[name] for name in tables if name in catalog.tables]
+    """Return the facts about these tables and their partitions, sorted; without the keys and indexes that the plan makes: `ours`."""
+    named = [name for name in tables if name in catalog.tables]
+    known = [catalog.tables[each] for name in named for each in (name, *catalog.partitions_below(name))]
     return tuple(sorted({line for table in known for line in _lines(table, ours)}))
 
 
@@ -27,6 +28,8 @@ def drift(expected: Iterable[str], actual: Iterable[str]) -> tuple[str, ...]:
 def _lines(table: Table, ours: frozenset[str]) -> Iterator[str]:
     name = table.name
     yield f"table {name}, kind {table.kind}, persistence {table.persistence}"
+    if table.place is not None and table.place.parent is not None:
+        yield f"partition {name} of {table.place.parent} {table.place.bound}"
     for column in table.columns:
         required = ", not null" if column.not_null else ""
         generated = f", generated {column.generated}" if column.generated else ""

@@ -157,6 +157,8 @@ class Expansion:
     back_up: str
     #: Take dependents out of the backup that let go while we waited for them. Parameter: batch.
     recheck: str
+    #: Of `back_up`.
+    locks: tuple[TableLock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +169,11 @@ class CleanUpRecipe:
     tables: tuple[TableName, ...]
     #: Count all orphan rows.
     count: str
-    #: Does the window of blocks hold an orphan row? Parameters: first tid, tid after the last, both as text.
-    probe: str
+    #: Addresses of orphan rows in a window of blocks, as one array of text. Parameters: first tid, tid after the last, as text; limit.
+    find: str
     #: Lock the referenced table against writers that would bring a referenced row late.
     lock: str
-    #: Lock orphan rows of the window and write their images to the backup. Parameters: batch, first tid, tid after the last, limit.
+    #: Lock the rows at addresses that are orphan rows, and write their images to the backup. Parameters: batch, array of addresses as text.
     back_up: str
     #: Take rows out of the backup that were repaired while we waited for them. Parameter: batch.
     recheck: str
@@ -189,6 +191,12 @@ class CleanUpRecipe:
     restore: str
     #: Queries that return one text per reason why putting rows back would not be exact. Parameter: plan id.
     restore_checks: tuple[str, ...]
+    #: Of `change` and of `restore`, what keys look into included; of `left`, one per statement.
+    change_locks: tuple[TableLock, ...] = ()
+    restore_locks: tuple[TableLock, ...] = ()
+    left_locks: tuple[TableLock, ...] = ()
+    #: Count changed rows that do not have their new values: a trigger kept them. Parameter: batch.
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Names for new keys and indexes: what a DBA would type, unique within 63 bytes, never clashing with what exists. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from holdfastd.catalog.model import Catalog
@@ -17,19 +18,29 @@ class Names:
     _relations: dict[str, set[str]] = field(default_factory=dict)
 
     def foreign_key(self, referencing: ColumnSet) -> str:
-        """Return a name such as `fk_reports_station`, unique among the constraints of the table."""
-        taken = self._constraints.setdefault(referencing.table, set(self.catalog.tables[referencing.table].constraint_names))
+        """Return a name such as `fk_reports_station`, unique among the constraints of the table and of its partitions."""
+        taken = self._constraints.setdefault(referencing.table, set(self._constraint_names(referencing.table)))
         name = unused(fit("fk", referencing.table.name, *_stems(referencing)), taken)
         taken.add(name)
         return name
 
     def index(self, referencing: ColumnSet) -> str:
         """Return a name such as `reports_station_idx`, unique among the relations of the schema."""
-        schema = referencing.table.schema
-        taken = self._relations.setdefault(schema, set(self.catalog.relation_names.get(schema, ())))
+        taken = self._relation_names(referencing.table.schema)
         name = unused(fit(referencing.table.name, *_stems(referencing), suffix="_idx"), taken)
         taken.add(name)
         return name
+
+    def reserve_index(self, referencing: ColumnSet, name: str) -> None:
+        """Remember a name that was handed out before."""
+        self._relation_names(referencing.table.schema).add(name)
+
+    def _constraint_names(self, table: TableName) -> Iterator[str]:
+        for each in (table, *self.catalog.partitions_below(table)):
+            yield from self.catalog.tables[each].constraint_names
+
+    def _relation_names(self, schema: str) -> set[str]:
+        return self._relations.setdefault(schema, set(self.catalog.relation_names.get(schema, ())))
 
 
 def _stems(referencing: ColumnSet) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ force when somebody wants to roll back, also those that were added since.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfastd.catalog.model import Catalog, Column, ForeignKey, Index, Table
 from holdfastd.evidence.statements import from_only, key_match
-from holdfastd.names import TableName, identifier, literal, qualified, unused
+from holdfastd.names import ColumnSet, TableName, identifier, literal, qualified, unused
 from holdfastd.plan.edges import KeyName
 from holdfastd.plan.restore import Saved, images, same_key
 
@@ -153,25 +153,27 @@ def _changed_check(saved: Saved, table: Table, number: int) -> str:
 
 def _reference_checks(catalog: Catalog, table: Table, dropped: frozenset[KeyName]) -> Iterator[str]:
     """Yield whether what rows reference by keys that stay is still there or comes back, too."""
-    for key in table.foreign_keys:
-        if key.enforced and (table.name, key.name) not in dropped:
-            yield _reference_check(catalog, key, "DELETE")
-            if table.primary_key:
-                yield _reference_check(catalog, key, "UPDATE")
+    for name in (table.name, *catalog.tables_above(table.name)):
+        for declared in catalog.tables[name].foreign_keys:
+            if declared.enforced and (name, declared.name) not in dropped:
+                key = replace(declared, referencing=ColumnSet(table.name, declared.referencing.columns))
+                yield _reference_check(catalog, key, "DELETE")
+                if table.primary_key:
+                    yield _reference_check(catalog, key, "UPDATE")
 
 
 def _reference_check(catalog: Catalog, key: ForeignKey, action: str) -> str:
     table, referenced = catalog.tables[key.referencing.table], catalog.tables[key.referenced.table]
     match = key_match(catalog, key.referencing, key.referenced, key.operators, referencing_alias="(gone.image)")
+    missing = f"NOT EXISTS (SELECT FROM {from_only(referenced)} AS referenced WHERE {match})"
     # What another cleanup of the plan deleted later comes back earlier.
-    comes_back = images(referenced, None, "DELETE", by_plan=True)
-    image_match = key_match(
-        catalog, key.referencing, key.referenced, key.operators, referencing_alias="(gone.image)", referenced_alias="(back.image)"
-    )
-    missing = (
-        f"NOT EXISTS (SELECT FROM {from_only(referenced)} AS referenced WHERE {match})"
-        f" AND NOT EXISTS (SELECT FROM {comes_back} AS back WHERE {image_match})"
-    )
+    for leaf in catalog.leaves(referenced.name):
+        comes_back = images(catalog.tables[leaf], None, "DELETE", by_plan=True)
+        there = ColumnSet(leaf, key.referenced.columns)
+        image_match = key_match(
+            catalog, key.referencing, there, key.operators, referencing_alias="(gone.image)", referenced_alias="(back.image)"
+        )
+        missing += f" AND NOT EXISTS (SELECT FROM {comes_back} AS back WHERE {image_match})"
     present = " AND ".join(f"(gone.image).{identifier(column)} IS NOT NULL" for column in key.referencing.columns)
     columns = ", ".join(literal(column) for column in key.referencing.columns)
     changed = ""
@@ -185,7 +187,8 @@ def _reference_check(catalog: Catalog, key: ForeignKey, action: str) -> str:
 
 
 def _obstacle(words: str, shown: str, source: str) -> str:
-    return f"SELECT {literal(words)} || {shown} FROM {source} LIMIT 20"
+    """Return the question. Materialized: for the sake of a LIMIT the planner would compare each row with each, and there is none."""
+    return f"WITH found AS MATERIALIZED (SELECT {literal(words)} || {shown} AS obstacle FROM {source}) SELECT obstacle FROM found LIMIT 20"
 
 
 def _key_text(columns: tuple[str, ...]) -> str:

@@ -21,12 +21,16 @@ from holdfastd.evidence.model import Edge
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
 from holdfastd.inference.model import Relationship
 from holdfastd.names import TableName, identifier, literal
+from holdfastd.plan.batch_locks import changing, deleting, reading, restoring
 from holdfastd.plan.edges import KeyName, reachable
 from holdfastd.plan.model import CleanUpRecipe, Decision, Expansion, OrphanAction
 from holdfastd.plan.obstacles import restore_checks
-from holdfastd.plan.restore import Saved, left_sql, restore_sql, triggers_sql
+from holdfastd.plan.restore import Saved, kept_sql, left_sql, restore_sql, triggers_sql
 
 _COLUMNS = "(batch, table_number, row_id, action, via, table_schema, table_name, changed_columns, row_image)"
+
+#: Rows between two physical addresses; a TID range scan (14+) reads only their blocks.
+_WINDOW = "referencing.ctid >= $1::text::tid AND referencing.ctid < $2::text::tid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +69,14 @@ def build_recipe(
     following = [(number, edge) for number, edge in enumerate(edges, start=1) if deletes and _follows(batch, edge)]
     saved = Saved(catalog=catalog, tables=tables, changed=_changed(batch, [edge for _, edge in following]))
     referenced = catalog.tables[relationship.referenced.table]
+    if deletes:
+        change_locks = deleting(tables, saved.changed, edges)
+    else:
+        change_locks = changing(catalog, relationship.referencing, relationship.referenced, saved.changed[table], edges)
     return CleanUpRecipe(
         tables=tables,
         count=f"SELECT pg_catalog.count(*) FROM {batch.source} WHERE {batch.orphan}",
-        probe=f"SELECT EXISTS (SELECT FROM {batch.source} WHERE {_window(1)} AND {batch.orphan})",
+        find=f"SELECT ARRAY(SELECT referencing.ctid::text FROM {batch.source} WHERE {_WINDOW} AND {batch.orphan} LIMIT $3::bigint)",
         lock=f"LOCK TABLE {from_only(referenced)} IN SHARE MODE",
         back_up=_back_up(batch),
         recheck=_recheck(batch),
@@ -82,6 +90,10 @@ def build_recipe(
         triggers=triggers_sql(tables),
         restore=restore_sql(saved),
         restore_checks=restore_checks(saved, dropped=dropped),
+        change_locks=change_locks,
+        kept=tuple(kept_sql(saved)),
+        left_locks=reading(*(name for name in tables if saved.is_watched(catalog.tables[name]))),
+        restore_locks=restoring(catalog, tables, saved.changed, dropped, deletes=deletes),
     )
 
 
@@ -103,22 +115,18 @@ def _changed(batch: _Batch, edges: Sequence[Edge]) -> dict[TableName, dict[str, 
         if edge.on_delete is OnDelete.SET_NULL:
             changed.setdefault(edge.referencing.table, {}).update(dict.fromkeys(edge.nulled, "NULL"))
     if batch.decision.orphan_action is not OrphanAction.DELETE:
-        changed[batch.tables[0]] = _new_values(batch)
+        changed[batch.tables[0]] = new_values(batch.catalog, batch.decision)
     return changed
 
 
-def _new_values(batch: _Batch) -> dict[str, str]:
-    columns = batch.relationship.referencing.columns
-    if batch.decision.orphan_action is OrphanAction.SET_NULL:
-        return dict.fromkeys(columns, "NULL")
-    table = batch.catalog.tables[batch.tables[0]]
-    values = zip(columns, batch.decision.repoint_to, strict=True)
+def new_values(catalog: Catalog, decision: Decision) -> dict[str, str]:
+    """Return the columns that setting NULL or repointing changes, and the SQL of their new values."""
+    columns = decision.referencing.columns
+    if decision.orphan_action is OrphanAction.SET_NULL:
+        return dict.fromkeys(decision.set_null_columns or columns, "NULL")
+    table = catalog.tables[decision.referencing.table]
+    values = zip(columns, decision.repoint_to, strict=True)
     return {column: f"{literal(value)}::{table.column(column).type.formatted}" for column, value in values}
-
-
-def _window(first: int) -> str:
-    """Return the condition for rows between two physical addresses; a TID range scan (14+) reads only their blocks."""
-    return f"referencing.ctid >= ${first}::text::tid AND referencing.ctid < ${first + 1}::text::tid"
 
 
 def _addresses(condition: str) -> str:
@@ -128,14 +136,14 @@ def _addresses(condition: str) -> str:
 
 def _back_up(batch: _Batch) -> str:
     action = "DELETE" if batch.decision.orphan_action is OrphanAction.DELETE else "UPDATE"
-    columns = () if action == "DELETE" else batch.relationship.referencing.columns
+    columns = () if action == "DELETE" else tuple(new_values(batch.catalog, batch.decision))
     return (
         f"INSERT INTO holdfast.backup {_COLUMNS}\n"
         f"SELECT $1::bigint, 0, doomed.row_id, '{action}', 0, {_name(batch.tables[0])}, {_array(columns)}, doomed.row_image\n"
         f"FROM (SELECT referencing.ctid AS row_id, (referencing.*)::text AS row_image\n"
         f"      FROM {batch.source}\n"
-        f"      WHERE {_window(2)} AND {batch.orphan}\n"
-        f"      LIMIT $4::bigint FOR UPDATE OF referencing) AS doomed"
+        f"      WHERE referencing.ctid = ANY ($2::text[]::tid[]) AND {batch.orphan}\n"
+        f"      FOR UPDATE OF referencing) AS doomed"
     )
 
 
@@ -167,7 +175,7 @@ def _expansion(batch: _Batch, number: int, edge: Edge) -> Expansion:
         f" AND saved.row_id <> ALL (ARRAY(\n  SELECT referencing.ctid\n      FROM {pairs}"
         f" AND referencing.ctid = ANY ({_addresses(f'saved.via = {number}')})))"
     )
-    return Expansion(back_up=back_up, recheck=recheck)
+    return Expansion(back_up=back_up, recheck=recheck, locks=reading(edge.referenced.table, locked=edge.referencing.table))
 
 
 def _nulled_first(batch: _Batch, edge: Edge) -> str:
@@ -201,7 +209,8 @@ def _fellows(batch: _Batch, edge: Edge) -> Expansion:
         f"      FOR UPDATE OF referencing) AS fellow\n"
         "ON CONFLICT (batch, table_number, row_id) DO UPDATE SET action = 'DELETE', via = 0, changed_columns = '{}'"
     )
-    return Expansion(back_up=back_up, recheck=_recheck(batch))
+    looked_at = (edge.referenced.table, batch.relationship.referenced.table)
+    return Expansion(back_up=back_up, recheck=_recheck(batch), locks=reading(*looked_at, locked=batch.tables[0]))
 
 
 #: A dependent that was only to be changed is to be deleted after all.
@@ -222,7 +231,7 @@ def _change(batch: _Batch) -> str:
     condition = f"WHERE doomed.ctid = ANY ({_addresses('saved.via = 0')})"
     if batch.decision.orphan_action is OrphanAction.DELETE:
         return f"DELETE FROM {table} AS doomed {condition}"
-    values = ", ".join(f"{identifier(column)} = {value}" for column, value in _new_values(batch).items())
+    values = ", ".join(f"{identifier(column)} = {value}" for column, value in new_values(batch.catalog, batch.decision).items())
     return f"UPDATE {table} AS doomed SET {values} {condition}"
 
 

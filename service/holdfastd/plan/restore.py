@@ -77,6 +77,20 @@ def left_sql(saved: Saved) -> Iterator[str]:
             )
 
 
+def kept_sql(saved: Saved) -> Iterator[str]:
+    """Yield the questions how many changed rows do not have their new values, where a trigger may have kept them. Parameter: batch."""
+    for number, name in enumerate(saved.tables):
+        table = saved.catalog.tables[name]
+        if saved.is_watched(table):
+            wrong = " OR ".join(
+                f"({literal(column)} = ANY (gone.changed_columns) AND present.{identifier(column)}::text IS DISTINCT FROM ({value})::text)"
+                for column, value in saved.changed[name].items()
+            )
+            same = same_key(saved.catalog, table, table.primary_key, "present", "(gone.image)")
+            source = images(table, number, "UPDATE", by_plan=False)
+            yield f"SELECT pg_catalog.count(*) FROM {source} AS gone JOIN {from_only(table)} AS present ON {same} WHERE {wrong}"
+
+
 def images(table: Table, number: int | None, action: str, *, by_plan: bool) -> str:
     """Return saved rows as a subquery with the row as `image`. OFFSET 0 keeps the planner from parsing the text once per column.
 
@@ -87,7 +101,8 @@ def images(table: Table, number: int | None, action: str, *, by_plan: bool) -> s
     row_type = qualified(table.name)
     changed = "" if action == "DELETE" else f", saved.left_image::{row_type} AS left_row, saved.left_image IS NOT NULL AS is_watched"
     return (
-        f"(SELECT saved.row_image::{row_type} AS image, saved.row_id, saved.changed_columns{changed}"
+        f"(SELECT saved.row_image::{row_type} AS image, saved.batch, saved.table_number, saved.row_id, saved.changed_columns,"
+        f" ledger.step{changed}"
         f" FROM holdfast.backup AS saved JOIN holdfast.ledger AS ledger ON ledger.id = saved.batch"
         f" WHERE {owner}{numbered} AND saved.action = '{action}'"
         f" AND saved.table_schema = {literal(table.name.schema)} AND saved.table_name = {literal(table.name.name)}"

@@ -10,23 +10,16 @@ from holdfastd.names import comment, identifier, literal
 from holdfastd.plan.blocks import clean_up, lock_timeout, put_back, quoted, refuse_inexact
 from holdfastd.plan.conditions import foreign_key_exists, foreign_key_is_validated
 from holdfastd.plan.model import Decision, LockPolicy, Plan, ScriptKind, Statement, Step, StepKind
+from holdfastd.plan.steps.foreign_key import as_planned
+from holdfastd.session_contract import CONTRACT, TRANSACTION_TIMEOUT
 
-_SESSION = """\\set ON_ERROR_STOP on
-SET search_path = '';
-SET row_security = off;
-SET default_transaction_isolation = 'read committed';
-SET default_transaction_read_only = off;
-SET statement_timeout = 0;
-SET array_nulls = on;
-SET xmloption = content;
-SET synchronous_commit = on;
-SET extra_float_digits = 1;
-SET datestyle = 'ISO, MDY';
-SET intervalstyle = 'postgres';
-SET timezone = 'UTC';
-SET bytea_output = 'hex';
-SET client_min_messages = warning;
-SET application_name = 'holdfast/script';"""
+#: What the contract does not say, because the service chooses it per session.
+_OWN_SETTINGS = {
+    "default_transaction_read_only": "off",
+    "statement_timeout": "0",
+    "client_min_messages": "warning",
+    "application_name": "holdfast/script",
+}
 
 
 def render_script(plan_id: str, plan: Plan, kind: ScriptKind) -> str:
@@ -37,8 +30,19 @@ def render_script(plan_id: str, plan: Plan, kind: ScriptKind) -> str:
         ScriptKind.ROLLBACK: _rollback,
         ScriptKind.RESTORE: _restore,
     }
-    head = (comment(f"Holdfast, plan {plan_id}: {kind.lower()}"), comment(f"fingerprint {plan.fingerprint}"), _SESSION)
+    head = (comment(f"Holdfast, plan {plan_id}: {kind.lower()}"), comment(f"fingerprint {plan.fingerprint}"), *_session())
     return "\n".join((*head, *bodies[kind](plan_id, plan))) + "\n"
+
+
+def _session() -> Iterator[str]:
+    """Yield the session contract."""
+    yield "\\set ON_ERROR_STOP on"
+    for name, value in {**CONTRACT, **_OWN_SETTINGS}.items():
+        yield f"SET {name} = {literal(value)};"
+    for name, value in TRANSACTION_TIMEOUT.items():
+        # Older servers do not know it; counting makes one row of none.
+        known = f"FROM pg_catalog.pg_settings WHERE name = {literal(name)}"
+        yield f"SELECT pg_catalog.count(pg_catalog.set_config(name, {literal(value)}, false)) AS known {known} \\gset"
 
 
 def _forward(plan_id: str, plan: Plan) -> Iterator[str]:
@@ -98,7 +102,7 @@ def _verify(_: str, plan: Plan) -> Iterator[str]:
     validated = {step.relationship_id for step in plan.steps if step.kind is StepKind.VALIDATE_FOREIGN_KEY}
     rows, checks = [], []
     for decision, statement in zip(_included(plan), plan.steps[-1].statements, strict=True):
-        key = (decision.referencing, decision.referenced, decision.constraint_name, decision.on_delete)
+        key = as_planned(decision)
         proven = decision.relationship_id in validated
         condition = (foreign_key_is_validated if proven else foreign_key_exists)(*key)
         name = literal(decision.relationship_id)
@@ -156,7 +160,7 @@ def _begun(plan_id: str, step: Step) -> str:
 def _restore(plan_id: str, plan: Plan) -> Iterator[str]:
     """Yield the script that only puts rows back; it refuses while a key of the plan would reject them."""
     enforced = [
-        f"  IF ({foreign_key_exists(decision.referencing, decision.referenced, decision.constraint_name, decision.on_delete)})"
+        f"  IF ({foreign_key_exists(*as_planned(decision))})"
         f" THEN RAISE EXCEPTION 'key % still rejects the rows; roll back instead', {literal(identifier(decision.constraint_name))}; END IF;"
         for decision in _included(plan)
         if any(step.recipe is not None and step.relationship_id == decision.relationship_id for step in plan.steps)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from holdfast.v1 import audit_service_pb2, database_service_pb2, plan_service_pb2
+from holdfast.v1 import audit_service_pb2, backup_service_pb2, core_pb2, database_service_pb2, plan_service_pb2
 from holdfastd.catalog.model import OnDelete
 from holdfastd.errors import InvalidField
 from holdfastd.flows.context import Caller, DsnSource
+from holdfastd.jobs.model import Throttle
 from holdfastd.plan.model import OrphanAction, Override
 from holdfastd.rpc import fields
 from holdfastd.rpc.enums import from_proto
@@ -18,6 +19,8 @@ MAX_OVERRIDES = 10_000
 DEFAULT_SAMPLES = 20
 MAX_SAMPLES = 1000
 MAX_REASON = 1000
+#: How long backups are kept unless the caller says otherwise.
+RETENTION, LONGEST_RETENTION = timedelta(days=30), timedelta(days=36_500)
 #: Two lists of 32 columns with names of 63 bytes, every byte a quote that is doubled, and some to spare.
 MAX_FINDING_ID_BYTES = 12_000
 
@@ -56,6 +59,26 @@ def overrides(policy: plan_service_pb2.Policy) -> tuple[Override, ...]:
             raise InvalidField(f"{path}.relationship_id", "This relationship has an override already.")
         decoded[value.relationship_id] = value
     return tuple(decoded.values())
+
+
+def relationship_ids(ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the relationships that the caller names, each once."""
+    if len(ids) > MAX_OVERRIDES:
+        raise InvalidField("relationship_ids", f"relationship_ids has more than {MAX_OVERRIDES} entries.")
+    return tuple(dict.fromkeys(fields.required(value, f"relationship_ids[{position}]") for position, value in enumerate(ids)))
+
+
+def older_than(request: backup_service_pb2.PurgeBackupsRequest) -> timedelta:
+    """Return how old backups must be to be purged."""
+    if not request.HasField("older_than"):
+        return RETENTION
+    try:
+        age = request.older_than.ToTimedelta()
+    except (ValueError, OverflowError):
+        age = timedelta(-1)
+    if age < timedelta() or age > LONGEST_RETENTION:
+        raise InvalidField("older_than", "older_than is no time between 0 s and 100 years; leave it out for 30 days.")
+    return age
 
 
 def audit_page(
@@ -107,6 +130,30 @@ def expire_time(request: audit_service_pb2.IgnoreFindingRequest) -> datetime | N
     if moment <= datetime.now(UTC):
         raise InvalidField("expire_time", "expire_time has passed already; leave it out to ignore the finding for good.")
     return moment
+
+
+def throttle(message: core_pb2.Throttle) -> Throttle:
+    """Return when to hold a job back."""
+    for name in ("max_active_sessions", "max_wal_bytes_per_second"):
+        if getattr(message, name) < 0:
+            raise InvalidField(f"throttle.{name}", f"throttle.{name} is negative; 0 means no limit.")
+    return Throttle(
+        max_replica_lag_seconds=_replica_lag(message),
+        max_active_sessions=message.max_active_sessions,
+        max_wal_bytes_per_second=message.max_wal_bytes_per_second,
+    )
+
+
+def _replica_lag(message: core_pb2.Throttle) -> float:
+    if not message.HasField("max_replica_lag"):
+        return Throttle().max_replica_lag_seconds
+    try:
+        lag = message.max_replica_lag.ToTimedelta()
+    except (ValueError, OverflowError):
+        lag = timedelta()
+    if lag <= timedelta():
+        raise InvalidField("throttle.max_replica_lag", "throttle.max_replica_lag is not a time above 0 s; leave it out for 10 s.")
+    return lag.total_seconds()
 
 
 def _override(message: plan_service_pb2.Override, path: str) -> Override:

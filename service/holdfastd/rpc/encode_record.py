@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 
-from holdfast.v1 import audit_log_service_pb2, audit_service_pb2, database_service_pb2
+from holdfast.v1 import audit_log_service_pb2, audit_service_pb2, backup_service_pb2, database_service_pb2
 from holdfastd.evidence.orphans import OrphanSamples
+from holdfastd.execute.backups import Backup
 from holdfastd.rpc.encode import timestamp
 from holdfastd.rpc.enums import audit_state
 from holdfastd.store.model import AuditRecord, AuditSummary, DatabaseRecord, LogEntry
-from holdfastd.target.preflight import Check
+from holdfastd.target.preflight.check import Check, Outcome
 
-_CHECK_STATES: Mapping[str, database_service_pb2.CheckState.ValueType] = {
-    "application": database_service_pb2.CHECK_STATE_BLOCKS_APPLICATION,
-    "audit": database_service_pb2.CHECK_STATE_BLOCKS_AUDIT,
+_CHECK_STATES: Mapping[Outcome, database_service_pb2.CheckState.ValueType] = {
+    Outcome.PASSED: database_service_pb2.CHECK_STATE_PASSED,
+    Outcome.WARNING: database_service_pb2.CHECK_STATE_WARNING,
+    Outcome.BLOCKS_APPLICATION: database_service_pb2.CHECK_STATE_BLOCKS_APPLICATION,
+    Outcome.BLOCKS_AUDIT: database_service_pb2.CHECK_STATE_BLOCKS_AUDIT,
 }
 
 
@@ -38,7 +41,7 @@ def check(value: Check) -> database_service_pb2.Check:
     """Return one thing that was checked."""
     return database_service_pb2.Check(
         id=value.id,
-        state=database_service_pb2.CHECK_STATE_PASSED if value.passed else _CHECK_STATES[value.blocks],
+        state=_CHECK_STATES[value.outcome],
         message=value.message,
         cure=value.cure,
     )
@@ -80,6 +83,19 @@ def log_entry(entry: LogEntry) -> audit_log_service_pb2.AuditLogEntry:
         outcome=entry.outcome,
         details=dict(entry.details),
         hash=entry.hash,
+    )
+
+
+def backup(value: Backup) -> backup_service_pb2.Backup:
+    """Return the backup of one plan."""
+    return backup_service_pb2.Backup(
+        plan_id=value.plan_id,
+        rows=value.rows,
+        restored_rows=value.restored_rows,
+        tables=[backup_service_pb2.BackupTable(table=table, rows=rows) for table, rows in value.tables],
+        first_time=timestamp(value.first_time),
+        last_time=timestamp(value.last_time),
+        purge_time=timestamp(value.purge_time),
     )
 
 

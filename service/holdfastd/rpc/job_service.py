@@ -16,7 +16,7 @@ from holdfastd.rpc.watch import encode_watch, until_stopping
 
 
 class JobService(JobServiceServicer):
-    """Follows and cancels jobs."""
+    """Follows, pauses and cancels jobs."""
 
     def __init__(self, services: Services) -> None:
         """Take what the flows work with."""
@@ -47,3 +47,13 @@ class JobService(JobServiceServicer):
         """Ask a job to stop at the next safe point."""
         job = await jobs.cancel(self._services, decode.caller(), fields.identifier(request.id, "id"))
         return pb.CancelJobResponse(job=encode.job(job))
+
+    async def PauseJob(self, request: pb.PauseJobRequest, _: Context) -> pb.PauseJobResponse:
+        """Ask a job to hold still at the next safe point."""
+        job = await jobs.pause(self._services, decode.caller(), fields.identifier(request.id, "id"))
+        return pb.PauseJobResponse(job=encode.job(job))
+
+    async def ResumeJob(self, request: pb.ResumeJobRequest, _: Context) -> pb.ResumeJobResponse:
+        """Let a paused job go on."""
+        job = await jobs.resume(self._services, decode.caller(), fields.identifier(request.id, "id"))
+        return pb.ResumeJobResponse(job=encode.job(job))

@@ -15,6 +15,8 @@ from holdfast.v1 import (
     audit_log_service_pb2_grpc,
     audit_service_pb2,
     audit_service_pb2_grpc,
+    backup_service_pb2,
+    backup_service_pb2_grpc,
     database_service_pb2,
     database_service_pb2_grpc,
     job_service_pb2,
@@ -29,6 +31,7 @@ from holdfastd.flows.context import Services
 from holdfastd.metrics import RpcMetrics
 from holdfastd.rpc.audit_log_service import AuditLogService
 from holdfastd.rpc.audit_service import AuditService
+from holdfastd.rpc.backup_service import BackupService
 from holdfastd.rpc.database_service import DatabaseService
 from holdfastd.rpc.interceptor import Interceptor
 from holdfastd.rpc.job_service import JobService
@@ -60,6 +63,7 @@ _SERVICES: Sequence[ServiceDescriptor] = tuple(
         audit_service_pb2,
         plan_service_pb2,
         migration_service_pb2,
+        backup_service_pb2,
         job_service_pb2,
         audit_log_service_pb2,
     )
@@ -105,6 +109,7 @@ class RpcListener:
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(services), server)
         plan_service_pb2_grpc.add_PlanServiceServicer_to_server(PlanService(services), server)
         migration_service_pb2_grpc.add_MigrationServiceServicer_to_server(MigrationService(services), server)
+        backup_service_pb2_grpc.add_BackupServiceServicer_to_server(BackupService(services), server)
         job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(services), server)
         audit_log_service_pb2_grpc.add_AuditLogServiceServicer_to_server(AuditLogService(services), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

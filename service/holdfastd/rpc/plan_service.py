@@ -4,10 +4,10 @@
 
 from holdfast.v1 import plan_service_pb2 as pb
 from holdfast.v1.plan_service_pb2_grpc import PlanServiceServicer
-from holdfastd.flows import plans
+from holdfastd.flows import plans, preflight
 from holdfastd.flows.context import Services
 from holdfastd.plan.model import ScriptKind
-from holdfastd.rpc import decode, encode_plan, fields
+from holdfastd.rpc import decode, encode_plan, encode_record, fields
 from holdfastd.rpc.enums import from_proto
 from holdfastd.rpc.interceptor import Context
 
@@ -49,6 +49,12 @@ class PlanService(PlanServiceServicer):
         """Forbid a plan to be applied."""
         record = await plans.reject(self._services, decode.caller(), fields.identifier(request.id, "id"))
         return pb.RejectPlanResponse(plan=encode_plan.plan(record))
+
+    async def CheckPlan(self, request: pb.CheckPlanRequest, _: Context) -> pb.CheckPlanResponse:
+        """Report whether a plan could be applied now."""
+        checks = await preflight.check(self._services, fields.identifier(request.id, "id"))
+        ready = not any(check.is_in_the_way for check in checks)
+        return pb.CheckPlanResponse(checks=map(encode_record.check, checks), ready=ready)
 
     async def RenderPlan(self, request: pb.RenderPlanRequest, _: Context) -> pb.RenderPlanResponse:
         """Render a script for psql."""

@@ -1,10 +1,11 @@
-"""Jobs as their callers see them: asked for, listed, cancelled. What workers write is in leases.py."""
+"""Jobs as their callers see them: asked for, listed, paused, cancelled. What workers write is in leases.py."""
 
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 
-from holdfastd.errors import Conflict, NotFound, Reason
+from holdfastd.errors import Conflict, NotFound, Reason, Refused
 from holdfastd.jobs.model import Event, EventKind, Happening, Job, JobKind, JobOptions, JobState, Progress, Verification
 from holdfastd.store.documents import decode, encode, searchable
 from holdfastd.store.signals import JOBS_CHANNEL, WORK_CHANNEL
@@ -75,15 +76,57 @@ async def request_cancel(connection: Any, job_id: str, principal: str) -> Job:
     """Ask a job to stop: a queued one ends at once, a running one is told, an ended one stays as it is."""
     state = await connection.fetchval("SELECT state FROM jobs WHERE id = $1 FOR UPDATE", searchable(job_id))
     if state == JobState.QUEUED:
-        cancelled = "UPDATE jobs SET state = 'CANCELLED', cancel_requested = true, end_time = clock_timestamp() WHERE id = $1"
-        await connection.execute(cancelled, job_id)
-        await _append(connection, job_id, Happening(kind=EventKind.ENDED, message=f"Cancelled by {principal} before it began."))
+        cancelled = """
+            UPDATE jobs
+            SET state = 'CANCELLED', cancel_requested = true, pause_requested = false, paused_by = '', progress = '{}',
+                end_time = clock_timestamp(), error_message = $2
+            WHERE id = $1
+        """
+        message = f"Cancelled by {principal} before it began; nothing was changed."
+        await connection.execute(cancelled, job_id, message)
+        await _append(connection, job_id, Happening(kind=EventKind.ENDED, message=message))
     elif state == JobState.RUNNING:
         asked = "UPDATE jobs SET cancel_requested = true WHERE id = $1 AND NOT cancel_requested RETURNING id"
         if await connection.fetchval(asked, job_id) is not None:
             await _append(connection, job_id, Happening(kind=EventKind.CANCEL_REQUESTED, message=f"{principal} asked to stop."))
             await notify(connection, WORK_CHANNEL, job_id)
     return await get(connection, job_id)
+
+
+async def request_pause(connection: Any, job_id: str, principal: str) -> Job:
+    """Ask a job to hold still: a queued one is not begun, a running one is told, a paused one stays so. Refused when it has ended."""
+    job = await _unended(connection, job_id)
+    if job.pause_requested:
+        return job
+    waiting = replace(job.progress, waiting_for=f"paused by {principal}") if job.state is JobState.QUEUED else job.progress
+    paused = "UPDATE jobs SET pause_requested = true, paused_by = $2, progress = $3 WHERE id = $1"
+    await connection.execute(paused, job_id, principal, encode(waiting))
+    await _append(connection, job_id, Happening(kind=EventKind.PAUSE_REQUESTED, message=f"{principal} asked to pause."))
+    await notify(connection, WORK_CHANNEL, job_id)
+    return await get(connection, job_id)
+
+
+async def request_resume(connection: Any, job_id: str, principal: str) -> Job:
+    """Let a paused job go on; one that is not paused stays as it is. Refused when it has ended."""
+    job = await _unended(connection, job_id)
+    if not job.pause_requested:
+        return job
+    waiting = replace(job.progress, waiting_for="") if job.state is JobState.QUEUED else job.progress
+    resumed = "UPDATE jobs SET pause_requested = false, paused_by = '', progress = $2 WHERE id = $1"
+    await connection.execute(resumed, job_id, encode(waiting))
+    await _append(connection, job_id, Happening(kind=EventKind.RESUME_REQUESTED, message=f"{principal} asked to go on."))
+    await notify(connection, WORK_CHANNEL, job_id)
+    return await get(connection, job_id)
+
+
+async def _unended(connection: Any, job_id: str) -> Job:
+    """Return a job that goes on, its row locked. Refused when it has ended."""
+    await connection.execute("SELECT id FROM jobs WHERE id = $1 FOR UPDATE", searchable(job_id))
+    job = await get(connection, job_id)
+    if job.state.is_final:
+        message = f"Job {job.id} has ended ({job.state}); only a job that is queued or running can be paused or resumed."
+        raise Refused(message, reason=Reason.JOB_STATE, facts={"state": job.state})
+    return job
 
 
 async def counts_by_kind_and_state(connection: Any) -> dict[tuple[JobKind, JobState], int]:
@@ -119,6 +162,8 @@ def read_job(row: Any) -> Job:
         "error_message",
         "cancel_requested",
         "pause_requested",
+        "paused_by",
+        "lost_workers",
     )
     return Job(
         kind=JobKind(row["kind"]),
@@ -146,8 +191,13 @@ async def _append(connection: Any, job_id: str, happening: Happening) -> None:
     await notify(connection, JOBS_CHANNEL, job_id)
 
 
-async def _busy(connection: Any, database: str, database_id: str) -> Conflict:
+async def changing(connection: Any, database_id: str) -> str:
+    """Return the id of the job that changes a database, queued or running; empty when none does."""
     query = "SELECT id FROM jobs WHERE database_id = $1 AND kind <> 'AUDIT' AND state IN ('QUEUED', 'RUNNING')"
-    job_id = await connection.fetchval(query, database_id) or ""
+    return await connection.fetchval(query, database_id) or ""
+
+
+async def _busy(connection: Any, database: str, database_id: str) -> Conflict:
+    job_id = await changing(connection, database_id)
     message = f"Job {job_id} is changing database {database}; wait for it or cancel it."
     return Conflict(message, reason=Reason.DATABASE_BUSY, facts={"database": database, "job_id": job_id})

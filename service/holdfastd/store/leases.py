@@ -5,6 +5,7 @@ time is the store's clock only.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,14 +19,17 @@ _CLAIM = """
     WITH chosen AS (
         SELECT id
         FROM jobs
-        WHERE state IN ('QUEUED', 'RUNNING') AND (state = 'QUEUED' OR lease_end < clock_timestamp()) AND kind = ANY ($3)
+        WHERE state IN ('QUEUED', 'RUNNING') AND kind = ANY ($3)
+          AND CASE state WHEN 'QUEUED' THEN NOT pause_requested ELSE lease_end < clock_timestamp() END
         ORDER BY id
         FOR UPDATE SKIP LOCKED
         LIMIT 1
     )
     UPDATE jobs
     SET state = 'RUNNING', epoch = epoch + 1, lease_owner = $1, lease_end = clock_timestamp() + $2,
-        start_time = coalesce(start_time, clock_timestamp())
+        start_time = coalesce(start_time, clock_timestamp()),
+        -- Who gives a job back is not lost, and nothing is expected of a paused one.
+        lost_workers = lost_workers + (lease_owner IS NOT NULL AND NOT pause_requested)::integer
     FROM chosen, databases
     WHERE jobs.id = chosen.id AND databases.id = jobs.database_id
     RETURNING jobs.*, databases.name AS database
@@ -34,12 +38,13 @@ _CLAIM = """
 _RENEW = """
     UPDATE jobs SET lease_end = clock_timestamp() + $3
     WHERE id = $1 AND epoch = $2 AND state = 'RUNNING'
-    RETURNING cancel_requested
+    RETURNING cancel_requested, paused_by
 """
 
 _APPEND = """
     WITH fenced AS (
-        UPDATE jobs SET last_sequence = last_sequence + 1, progress = coalesce($4, progress)
+        UPDATE jobs
+        SET last_sequence = last_sequence + 1, progress = coalesce($4, progress), lost_workers = CASE WHEN $5 THEN 0 ELSE lost_workers END
         WHERE id = $1 AND epoch = $2 AND state = 'RUNNING'
         RETURNING last_sequence
     )
@@ -51,7 +56,8 @@ _FINISH = """
     WITH fenced AS (
         UPDATE jobs
         SET state = $4, end_time = clock_timestamp(), error_reason = $5, error_message = $6, verifications = $7,
-            progress = coalesce($8, progress), last_sequence = last_sequence + 1, lease_owner = NULL, lease_end = NULL
+            progress = coalesce($8, progress), last_sequence = last_sequence + 1, lease_owner = NULL, lease_end = NULL,
+            pause_requested = false, paused_by = ''
         WHERE id = $1 AND epoch = $2 AND state = 'RUNNING'
         RETURNING last_sequence
     )
@@ -62,8 +68,17 @@ _FINISH = """
 _ENDINGS = {
     JobState.SUCCEEDED: "Succeeded.",
     JobState.FAILED: "Failed: {message}",
-    JobState.CANCELLED: "Cancelled.",
+    JobState.CANCELLED: "{message}",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What callers want of a running job."""
+
+    cancel: bool = False
+    #: Who wants it to pause; empty: nobody.
+    paused_by: str = ""
 
 
 async def claim(connection: Any, owner: str, ttl: timedelta, kinds: Collection[JobKind] = tuple(JobKind)) -> Job | None:
@@ -72,12 +87,12 @@ async def claim(connection: Any, owner: str, ttl: timedelta, kinds: Collection[J
     return None if row is None else read_job(row)
 
 
-async def renew(connection: Any, job: Job, ttl: timedelta) -> bool:
-    """Keep the job for another while and tell whether somebody asked to cancel it; LeaseLost when it is no longer ours."""
-    cancel_requested = await connection.fetchval(_RENEW, job.id, job.epoch, ttl)
-    if cancel_requested is None:
+async def renew(connection: Any, job: Job, ttl: timedelta) -> Asked:
+    """Keep the job for another while and tell what callers want of it; LeaseLost when it is no longer ours."""
+    row = await connection.fetchrow(_RENEW, job.id, job.epoch, ttl)
+    if row is None:
         raise _lost(job)
-    return bool(cancel_requested)
+    return Asked(cancel=row["cancel_requested"], paused_by=row["paused_by"])
 
 
 async def hold(connection: Any, job: Job) -> None:
@@ -90,11 +105,25 @@ async def hold(connection: Any, job: Job) -> None:
 async def append_event(connection: Any, job: Job, happening: Happening, progress: Progress | None = None) -> Event:
     """Append an event with the next sequence; LeaseLost when the job is no longer ours."""
     document = None if progress is None else encode(progress)
-    row = await connection.fetchrow(_APPEND, job.id, job.epoch, encode(happening), document)
+    row = await connection.fetchrow(_APPEND, job.id, job.epoch, encode(happening), document, _lasts(job, happening, progress))
     if row is None:
         raise _lost(job)
     await notify(connection, JOBS_CHANNEL, job.id)
     return Event(job_id=job.id, sequence=row["sequence"], time=row["time"], happening=happening)
+
+
+def _lasts(job: Job, happening: Happening, progress: Progress | None) -> bool:
+    """Tell whether an event means that something got done which a successor will not do again."""
+    if job.kind is JobKind.AUDIT:
+        return False
+    match happening.kind:
+        case EventKind.STEP_DONE:
+            return progress is not None and progress.done > 0
+        case EventKind.PROGRESS:
+            # Rows of a relationship are cleaned up or put back for good; a part of an index is not.
+            return happening.rows_done > 0 and bool(happening.relationship_id)
+        case _:
+            return False
 
 
 async def finish(
@@ -109,8 +138,8 @@ async def finish(
 ) -> None:
     """End the job, with its ENDED event, in one statement; LeaseLost when it is no longer ours."""
     error_message = storable(error_message)
-    ended = Happening(kind=EventKind.ENDED, message=_ENDINGS[state].format(message=error_message))
-    document = None if progress is None else encode(progress)
+    ended = Happening(kind=EventKind.ENDED, message=_ENDINGS[state].format(message=error_message) or "Cancelled.")
+    document = None if progress is None else encode(replace(progress, waiting_for=""))
     values = (encode(ended), state, error_reason, error_message, encode(tuple(verifications)), document)
     if await connection.fetchval(_FINISH, job.id, job.epoch, *values) is None:
         raise _lost(job)

@@ -19,11 +19,17 @@ _PRIVILEGE = "42501"
 _READ_ONLY = "25006"
 _LOCK_NOT_AVAILABLE = "55P03"
 _STOPPED = "57014"
+#: At login: the database has ALLOW_CONNECTIONS false, as while it is copied or about to be dropped.
+_CLOSED = "55000"
 #: Standby conflict or failed serialisation, deadlock: the same statement may pass next time.
 _AGAIN = frozenset({"40001", "40P01"})
 #: Connection failures, restarts and idle sessions that the server ended.
 _LOST_CLASSES = ("08",)
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
+#: What a statement names is not there, or is something else: table, column, other object, schema.
+_GONE = frozenset({"42P01", "42703", "42704", "3F000", "42809", "42883"})
+#: A rule that rewrites our statement into what PostgreSQL cannot run.
+_NOT_SUPPORTED = "0A000"
 _EXHAUSTED_CLASS = "53"
 #: What foreign data wrappers raise: the connection from the target to another server, not ours.
 _REMOTE_CLASSES = ("08", "HV")
@@ -68,6 +74,20 @@ def translate(error: Exception, *, role: str, table: TableName | None = None, pr
     return HoldfastError(f"The target database refused a statement of Holdfast (SQLSTATE {state}).", reason=Reason.INTERNAL, facts=facts)
 
 
+def translate_step(error: Exception, *, role: str) -> HoldfastError:
+    """Return what a caller may know about a failed statement of an approved plan: what it names was there when the plan was made."""
+    state = sqlstate(error)
+    if state in _GONE:
+        message = (
+            f"What the plan names was renamed, dropped or changed since the work began (SQLSTATE {state}). Audit again and make a new plan."
+        )
+        return Refused(message, reason=Reason.PLAN_DRIFTED, facts={"sqlstate": state})
+    if state == _NOT_SUPPORTED:
+        message = f"A rule on a table of the plan rewrites what is to be done (SQLSTATE {state}); nothing of it was changed. Drop the rule."
+        return Refused(message, reason=Reason.STEP_FAILED, facts={"sqlstate": state})
+    return translate(error, role=role)
+
+
 def translate_connecting(error: Exception, endpoint: Endpoint) -> HoldfastError:
     """Return what a caller may know about a failed connection."""
     state = sqlstate(error)
@@ -78,7 +98,8 @@ def translate_connecting(error: Exception, endpoint: Endpoint) -> HoldfastError:
         message = f"The role may not connect to the target database; run {grant}."
         return Refused(message, reason=Reason.MISSING_PRIVILEGE, facts={"grant": grant})
     if state and not is_connection_lost(error):
-        return translate(error, role=endpoint.user)
+        closed = unreachable("The target database admits no connections now; try again.", {"sqlstate": state})
+        return closed if state == _CLOSED else translate(error, role=endpoint.user)
     if isinstance(error, TimeoutError):
         return unreachable("The target did not answer in time; check host, port and firewalls.")
     # asyncpg raises a bare ConnectionError when the server knows no TLS.

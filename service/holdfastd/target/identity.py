@@ -17,6 +17,8 @@ FROM pg_catalog.pg_database AS database
 WHERE database.datname = pg_catalog.current_database()
 """
 
+_SURROGATE = "surrogate-"
+
 # Public in PostgreSQL itself; some hosts revoke it.
 _MAY_READ = "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
 _SYSTEM = "SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system()"
@@ -39,6 +41,11 @@ async def read_identity(connection: asyncpg.Connection) -> Identity:
     )
 
 
+def is_surrogate(identity: Identity) -> bool:
+    """Tell whether the host hides the system identifier, so that another one stands in for it."""
+    return identity.system_identifier.startswith(_SURROGATE)
+
+
 def session_role(connection: asyncpg.Connection) -> str:
     """Return the role that logged in, as the server reported it; empty when the connection is gone, and what it knew with it."""
     try:
@@ -50,4 +57,4 @@ def session_role(connection: asyncpg.Connection) -> str:
 def _surrogate(database: asyncpg.Record) -> str:
     """Return an identifier that survives restarts and failovers; weaker, as two servers set up alike could share it."""
     text = f"{database['oid']}/{database['name']}/{database['created_by']}"
-    return "surrogate-" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _SURROGATE + hashlib.sha256(text.encode()).hexdigest()[:16]

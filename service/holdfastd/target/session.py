@@ -5,53 +5,30 @@ so hand the service's password to whatever host a caller names; every parameter 
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Mapping
 
 import asyncpg
 
 from holdfastd.errors import Reason, Refused
+from holdfastd.session_contract import CLIENT_CHECK, CONTRACT, KEEPALIVES, TRANSACTION_TIMEOUT, TRANSACTION_TIMEOUT_MAJOR
 from holdfastd.target.dsn import Endpoint, SslMode, parse
 from holdfastd.target.errors import FAILURES, sqlstate, translate_connecting
+from holdfastd.target.wire import WireConnection
 
 OLDEST_MAJOR = 14
 #: For signatures where the driver itself has no business.
 Connection = asyncpg.Connection
 
-#: What every session runs under, whatever the role, the database or a pooler has set before. Values as SHOW prints them.
-CONTRACT: Mapping[str, str] = {
-    # Nobody's schema comes before pg_catalog: operators and functions are the server's own.
-    "search_path": "",
-    # Hidden rows become an error, not a wrong count.
-    "row_security": "off",
-    # After a wait, a statement must see what the others committed: a snapshot from before it would judge rows that are repaired.
-    "default_transaction_isolation": "read committed",
-    "default_transaction_deferrable": "off",
-    # "Done" in the ledger must survive a crash.
-    "synchronous_commit": "on",
-    # What is never ours to leave behind: a transaction without a client, or a wait without an end.
-    "idle_in_transaction_session_timeout": "15s",
-    "lock_timeout": "5s",
-    "idle_session_timeout": "0",
-    # Values as text must round-trip, on every server alike.
-    "extra_float_digits": "1",
-    "datestyle": "ISO, MDY",
-    "intervalstyle": "postgres",
-    "timezone": "UTC",
-    "bytea_output": "hex",
-    "array_nulls": "on",
-    "xmloption": "content",
-    # Anti-joins are estimated high; compiling them costs more than it gains.
-    "jit": "off",
-}
-#: A server-side statement ends soon after its client died. Refused by servers that cannot poll sockets (not Linux or BSD).
-_CLIENT_CHECK = {"client_connection_check_interval": "1s"}
-_TRANSACTION_TIMEOUT_MAJOR = 17
-
 # The parser turns an unqualified unnest of several arrays into pg_catalog's own; a qualified one it does not know.
 _SET = """
-SELECT pg_catalog.set_config(name, value, false)
+SELECT name, pg_catalog.set_config(name, value, false) AS value
 FROM unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) AS setting (name, value)
+"""
+_READ = """
+SELECT name, pg_catalog.current_setting(name) AS value
+FROM unnest($1::pg_catalog.text[]) AS setting (name)
 """
 
 
@@ -70,7 +47,9 @@ async def connect(
             connection = await _open(endpoint, timeout)
             try:
                 _refuse_too_old(connection)
-                await _set_contract(connection, application_name, statement_timeout_ms, read_only=read_only)
+                kept = await _set_contract(connection, application_name, statement_timeout_ms, read_only=read_only)
+                await _set_liveness(connection, is_socket=endpoint.is_socket)
+                await refuse_forgetful(connection, kept)
             except BaseException:
                 connection.terminate()
                 raise
@@ -106,6 +85,7 @@ async def _open(endpoint: Endpoint, limit: float) -> asyncpg.Connection:
                 krbsrvname="postgres",
                 gsslib="gssapi",
                 timeout=limit,
+                connection_class=WireConnection,
                 # Poolers in transaction mode do not know prepared statements of other sessions.
                 statement_cache_size=0,
             )
@@ -155,17 +135,34 @@ def _refuse_too_old(connection: asyncpg.Connection) -> None:
         )
 
 
-async def _set_contract(connection: asyncpg.Connection, application_name: str, statement_timeout_ms: int, *, read_only: bool) -> None:
-    """Set the contract by statements: poolers refuse unknown startup parameters."""
+async def _set_contract(
+    connection: asyncpg.Connection, application_name: str, statement_timeout_ms: int, *, read_only: bool
+) -> dict[str, str]:
+    """Set the contract by statements, because poolers refuse unknown startup parameters; return the settings as SHOW prints them."""
     settings = dict(CONTRACT)
     settings["application_name"] = application_name
     settings["statement_timeout"] = str(statement_timeout_ms)
     settings["default_transaction_read_only"] = "on" if read_only else "off"
-    if connection.get_server_version().major >= _TRANSACTION_TIMEOUT_MAJOR:
-        # A role's transaction_timeout would end an index build in the middle and leave it invalid.
-        settings["transaction_timeout"] = "0"
-    await connection.execute(_SET, list(settings), list(settings.values()))
-    try:
-        await connection.execute(_SET, list(_CLIENT_CHECK), list(_CLIENT_CHECK.values()))
-    except asyncpg.InvalidParameterValueError:
-        return
+    if connection.get_server_version().major >= TRANSACTION_TIMEOUT_MAJOR:
+        settings |= TRANSACTION_TIMEOUT
+    rows = await connection.fetch(_SET, list(settings), list(settings.values()))
+    return {row["name"]: row["value"] for row in rows}
+
+
+async def _set_liveness(connection: asyncpg.Connection, *, is_socket: bool) -> None:
+    """Let the server notice that we are gone, where it can."""
+    for settings in (CLIENT_CHECK,) if is_socket else (CLIENT_CHECK, KEEPALIVES):
+        with contextlib.suppress(asyncpg.InvalidParameterValueError):
+            await connection.execute(_SET, list(settings), list(settings.values()))
+
+
+async def refuse_forgetful(connection: asyncpg.Connection, expected: Mapping[str, str]) -> None:
+    """Refuse a session that does not keep what was set: a pooler hands every transaction to another one, or resets it in between."""
+    kept = {row["name"]: row["value"] for row in await connection.fetch(_READ, list(expected))}
+    lost = sorted(name for name, value in expected.items() if kept[name] != value)
+    if lost:
+        message = (
+            f"The session does not keep its settings ({', '.join(lost)}): a pooler in between resets or swaps it."
+            " Register a direct DSN, or one of a pooler in session mode."
+        )
+        raise Refused(message, reason=Reason.TARGET_POOLED, facts={"settings": ", ".join(lost)})

@@ -23,12 +23,11 @@ class Reference:
     referenced: str
     nulled: bool = False
 
-    @property
-    def orphan(self) -> str:
-        """The condition for an orphan row, as a script would write it."""
+    def orphans(self, selected: str) -> str:
+        """The query for something about orphan rows, as the documents write it."""
         return (
-            f"{self.column} IS NOT NULL AND NOT EXISTS"
-            f" (SELECT 1 FROM {self.referenced} WHERE {self.referenced}.id = {self.table}.{self.column})"
+            f"SELECT {selected} FROM {self.table} r LEFT JOIN {self.referenced} s ON r.{self.column} = s.id"
+            f" WHERE r.{self.column} IS NOT NULL AND s.id IS NULL"
         )
 
     @property
@@ -70,7 +69,7 @@ async def count_orphans(dsn: str) -> int:
     """Return the orphan rows of all relationships."""
     connection = await asyncpg.connect(dsn)
     try:
-        counts = [await connection.fetchval(f"SELECT count(*) FROM {each.table} WHERE {each.orphan}") for each in REFERENCES]
+        counts = [await connection.fetchval(each.orphans("count(*)")) for each in REFERENCES]
     finally:
         await connection.close()
     return sum(counts)
@@ -92,21 +91,18 @@ def policy() -> Policy:
 
 
 def naive_script() -> tuple[str, ...]:
-    """Return what the documents do by hand: copy the orphan rows, change them, then all indexes and keys in one transaction."""
-    clean = [
-        statement
+    """Return what the documents do by hand: copy orphan rows, change them, count; indexes and keys in one transaction; count again."""
+    copy = [f"CREATE TABLE _backup_orphan_{each.table}_{each.column} AS {each.orphans('r.*')}" for each in REFERENCES]
+    change = [
+        (f"UPDATE {each.table} SET {each.column} = NULL" if each.nulled else f"DELETE FROM {each.table}")
+        + f" WHERE id IN ({each.orphans('r.id')})"
         for each in REFERENCES
-        for statement in (
-            f"CREATE TABLE _backup_orphan_{each.table}_{each.column} AS SELECT * FROM {each.table} WHERE {each.orphan}",
-            f"UPDATE {each.table} SET {each.column} = NULL WHERE {each.orphan}"
-            if each.nulled
-            else f"DELETE FROM {each.table} WHERE {each.orphan}",
-        )
     ]
+    count = [" UNION ALL ".join(each.orphans("count(*)") for each in REFERENCES)]
     indexes = [f"CREATE INDEX {each.table}_{each.column}_idx ON {each.table} ({each.column})" for each in REFERENCES]
     keys = [
         f"ALTER TABLE {each.table} ADD CONSTRAINT fk_{each.table}_{each.column} FOREIGN KEY ({each.column})"
         f" REFERENCES {each.referenced} (id) ON DELETE {'SET NULL' if each.nulled else 'CASCADE'}"
         for each in REFERENCES
     ]
-    return (*clean, "BEGIN", *indexes, *keys, "COMMIT")
+    return (*copy, *change, *count, "BEGIN", *indexes, *keys, "COMMIT", *count)

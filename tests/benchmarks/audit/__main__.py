@@ -27,7 +27,7 @@ from holdfastd.catalog.read import read_catalog  # noqa: E402
 from holdfastd.evidence.counting.choose import choose_all  # noqa: E402
 from holdfastd.evidence.counting.model import Subject  # noqa: E402
 from holdfastd.evidence.counting.statistics import read_statistics  # noqa: E402
-from holdfastd.target.session import CONTRACT  # noqa: E402
+from holdfastd.session_contract import CONTRACT  # noqa: E402
 from support.postgres import Server, database_name  # noqa: E402
 
 STATES = {"no-indexes": State.NO_INDEXES, "not-vacuumed": State.UNVACUUMED, "vacuumed": State.VACUUMED}

@@ -195,4 +195,101 @@ SCENARIOS = (
         overrides=(delete("public.cities(country_code)->public.countries(code)"),),
         backed_up=1,
     ),
+    Scenario(
+        name="set null spares the column that two keys share",
+        sql="""
+        CREATE TABLE companies (id integer PRIMARY KEY);
+        CREATE TABLE sites (company_id integer NOT NULL REFERENCES companies, site_id text NOT NULL, PRIMARY KEY (company_id, site_id));
+        CREATE TABLE machines (id integer PRIMARY KEY, company_id integer NOT NULL REFERENCES companies, site_id text);
+        INSERT INTO companies VALUES (1), (2);
+        INSERT INTO sites VALUES (1, 'a'), (2, 'a');
+        INSERT INTO machines VALUES (1, 1, 'a'), (2, 1, 'gone'), (3, 2, 'lost'), (4, 2, NULL), (5, 2, 'a');
+        """,
+        overrides=(nullify("public.machines(company_id, site_id)->public.sites(company_id, site_id)"),),
+        backed_up=2,
+    ),
+    Scenario(
+        name="declared keys with options, not validated",
+        sql="""
+        CREATE TABLE companies (id integer PRIMARY KEY);
+        CREATE TABLE sites (company_id integer, number text, name text, PRIMARY KEY (company_id, number));
+        CREATE TABLE machines (id integer PRIMARY KEY, company_id integer NOT NULL, site_number text, spare_company integer, spare text);
+        CREATE TABLE tools (id integer PRIMARY KEY, company_id integer);
+        INSERT INTO companies VALUES (1), (2);
+        INSERT INTO sites VALUES (1, 'a'), (2, 'a');
+        INSERT INTO machines VALUES (1, 1, 'a', 1, 'a'), (2, 1, 'gone', NULL, NULL), (3, 2, 'a', 2, 'lost'), (4, 2, 'lost', 1, 'a');
+        INSERT INTO tools VALUES (1, 1), (2, 3), (3, 4);
+        ALTER TABLE machines ADD CONSTRAINT "the site's key" FOREIGN KEY (company_id, site_number) REFERENCES sites
+          ON UPDATE CASCADE ON DELETE SET NULL (site_number) DEFERRABLE NOT VALID;
+        COMMENT ON CONSTRAINT "the site's key" ON machines IS 'ask the owner''s team before touching it';
+        ALTER TABLE machines ADD CONSTRAINT spare FOREIGN KEY (spare_company, spare) REFERENCES sites MATCH FULL
+          ON UPDATE SET NULL ON DELETE SET NULL NOT VALID;
+        ALTER TABLE tools ADD FOREIGN KEY (company_id) REFERENCES companies ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED NOT VALID;
+        """,
+        backed_up=2 + 1 + 2,
+    ),
+    Scenario(
+        name="inherited rows are not the key's",
+        sql=CUSTOMERS
+        + """
+        CREATE TABLE orders (id integer PRIMARY KEY, customer_id integer NOT NULL);
+        CREATE TABLE old_orders (archived date) INHERITS (orders);
+        CREATE TABLE old_customers () INHERITS (customers);
+        INSERT INTO orders SELECT n, n FROM generate_series(41, 60) AS n;
+        INSERT INTO old_orders SELECT n, n, '2020-01-01' FROM generate_series(141, 160) AS n;
+        INSERT INTO old_customers SELECT n, 'old' FROM generate_series(51, 55) AS n;
+        """,
+        overrides=(delete("public.orders(customer_id)->public.customers(id)"),),
+        backed_up=10,
+    ),
+    Scenario(
+        name="unlogged rows reference logged ones",
+        sql=CUSTOMERS
+        + """
+        CREATE UNLOGGED TABLE visits (id integer PRIMARY KEY, customer_id integer);
+        INSERT INTO visits SELECT n, n FROM generate_series(41, 60) AS n;
+        """,
+        overrides=(nullify("public.visits(customer_id)->public.customers(id)"),),
+        backed_up=10,
+    ),
+    Scenario(
+        name="names with line breaks and of 63 bytes",
+        sql="""
+        CREATE TABLE "line\nbreak" ("id" integer PRIMARY KEY);
+        CREATE TABLE "rows of\tsixty-three bytes in all, as long as a name can ever be" (
+          id integer PRIMARY KEY, "line\nbreak_id" integer);
+        INSERT INTO "line\nbreak" VALUES (1), (2);
+        INSERT INTO "rows of\tsixty-three bytes in all, as long as a name can ever be" VALUES (1, 1), (2, 3), (3, NULL);
+        """,
+        overrides=(
+            delete('public."rows of\tsixty-three bytes in all, as long as a name can ever be"("line\nbreak_id")->public."line\nbreak"(id)'),
+        ),
+        backed_up=1,
+    ),
+    Scenario(
+        name="published with a replica identity, guarded by policies",
+        sql=CUSTOMERS
+        + """
+        CREATE TABLE orders (number integer NOT NULL, customer_id integer NOT NULL, total numeric GENERATED ALWAYS AS (number * 2) STORED);
+        CREATE UNIQUE INDEX orders_number ON orders (number);
+        ALTER TABLE orders REPLICA IDENTITY USING INDEX orders_number;
+        CREATE PUBLICATION news FOR TABLE orders;
+        ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY small ON orders USING (number < 50);
+        INSERT INTO orders SELECT n, n FROM generate_series(41, 60) AS n;
+        """,
+        overrides=(delete("public.orders(customer_id)->public.customers(id)"),),
+        backed_up=10,
+    ),
+    Scenario(
+        name="deferred checks hold rows together",
+        sql=CUSTOMERS
+        + """
+        CREATE TABLE folders (id integer PRIMARY KEY, customer_id integer NOT NULL, inside integer
+          REFERENCES folders DEFERRABLE INITIALLY DEFERRED);
+        INSERT INTO folders SELECT n, 99, nullif((n + 7) % 21, 0) FROM generate_series(1, 20) AS n;
+        """,
+        overrides=(delete("public.folders(customer_id)->public.customers(id)"),),
+        backed_up=20,
+    ),
 )

@@ -117,6 +117,35 @@ async def test_writers_never_wait_longer_than_the_lock_policy(
     assert longest < 1.5
 
 
+async def test_cleaning_up_leaves_writers_room(replica: Harness, application_session: asyncpg.Connection, database: str) -> None:
+    """Batches lock the referenced table for about a tenth of a second, and then leave it alone; no writer waits for more than one."""
+    await application_session.execute("INSERT INTO orders SELECT n, n, 'x' FROM generate_series(1000, 9000) AS n")
+    await application_session.execute("INSERT INTO customers SELECT n, 'x' FROM generate_series(10000, 40000) AS n")
+    await application_session.execute("INSERT INTO orders SELECT n, n, 'x' FROM generate_series(10000, 40000) AS n")
+    await replica.audit()
+    plan = await replica.plan("shop", DELETE)
+    writer = await asyncpg.connect(database)
+    waits: list[float] = []
+
+    async def write() -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            started = clock()
+            await writer.execute("UPDATE customers SET name = 'written' WHERE id = 10000 + $1", len(waits) % 1000)
+            waits.append(clock() - started)
+
+    writing = asyncio.create_task(write())
+    ended = await replica.apply(plan)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await writer.close()
+
+    assert ended.verifications[0].backed_up_rows == 8011
+    assert max(waits) < 0.8
+    # A lock held throughout would let through one in the first moment and one in the last.
+    assert len(waits) > 50
+
+
 async def test_no_more_rows_are_deleted_than_were_approved(replica: Harness, application_session: asyncpg.Connection) -> None:
     """A referenced table emptied since the plan was made does not take its referencing rows along."""
     await application_session.execute("INSERT INTO customers SELECT n, 'x' FROM generate_series(1000, 4000) AS n")

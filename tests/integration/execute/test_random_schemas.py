@@ -16,6 +16,7 @@ import pytest
 from holdfastd.catalog.model import Catalog, OnDelete
 from holdfastd.errors import Reason, Refused
 from holdfastd.execute import clean_up
+from holdfastd.execute.pace import Pace
 from holdfastd.flows import migrations, run_audit
 from holdfastd.inference.model import Candidate
 from holdfastd.jobs.model import Job
@@ -61,7 +62,8 @@ async def test_random_schema_is_repaired_and_put_back(
     made = make_database(chance)
     await build(connection, made)
     if chance.random() < 0.5:
-        monkeypatch.setattr(clean_up, "_Pace", _Small)
+        monkeypatch.setattr(clean_up, "Pace", _Small)
+        monkeypatch.setattr(clean_up, "WINDOW_BLOCKS", 1)
     monkeypatch.setattr(run_audit, "conclude", lambda catalog, _: candidates(catalog, made))
     name = await replica.register(database, f"seed-{seed}")
     await replica.audit(name)
@@ -82,16 +84,13 @@ async def test_random_schema_is_repaired_and_put_back(
         pytest.fail(f"{application.error_reason}: {application.error_message}")
 
 
-class _Small(clean_up._Pace):
-    """Batches and windows so small that little tables need many."""
+class _Small(Pace):
+    """Batches so small that little tables need many."""
 
     def __init__(self) -> None:
-        super().__init__(batch=2, window=1)
+        super().__init__(batch=2)
 
-    def learn(self, seconds: float) -> None:
-        """Stay small."""
-
-    def widen(self) -> None:
+    def learn(self, held_seconds: float) -> None:
         """Stay small."""
 
 

@@ -26,6 +26,8 @@ SCRIPTED = [
         "hostile names",
         "repointed to another row",
         "a declared key that is not validated",
+        "set null spares the column that two keys share",
+        "declared keys with options, not validated",
     )
 ]
 

@@ -179,6 +179,82 @@ async def test_cancelling_arrives_without_a_renewal(store: Store, queued: Job) -
     assert job.state is JobState.CANCELLED
 
 
+async def test_pausing_arrives_without_a_renewal(store: Store, queued: Job) -> None:
+    pauses: list[str] = []
+
+    async def code(context: JobContext) -> Sequence[Verification]:
+        while not context.paused_by:
+            await context.heard(within=5)
+        pauses.append(context.paused_by)
+        while context.paused_by:
+            await context.heard(within=5)
+        return ()
+
+    async with working(store, code, ttl=NEVER):
+        await begun(store, queued)
+        async with store.transaction() as connection:
+            await jobs.request_pause(connection, queued.id, "ann")
+        async with asyncio.timeout(3):
+            while not pauses:
+                await asyncio.sleep(0.02)
+        async with store.transaction() as connection:
+            await jobs.request_resume(connection, queued.id, "ann")
+        job = await ended(store, queued, within=3)
+
+    assert (job.state, pauses) == (JobState.SUCCEEDED, ["ann"])
+
+
+async def test_paused_job_leaves_room_for_another(store: Store, queued: Job) -> None:
+    """Even where only one is worked on at a time."""
+
+    async def code(context: JobContext) -> Sequence[Verification]:
+        while context.job.id == queued.id:
+            context.raise_if_stopped()
+            await context.heard(within=5)
+        return ()
+
+    worker, stopping = Worker(store, "w", dict.fromkeys(JobKind, code), poll=SHORT, concurrency=1), asyncio.Event()
+    working = asyncio.create_task(worker.run(stopping))
+    try:
+        await begun(store, queued)
+        async with store.transaction() as connection:
+            database = await connection.fetchrow("SELECT id, name FROM databases")
+            second = await jobs.enqueue(
+                connection, kind=JobKind.APPLICATION, database=database["name"], database_id=database["id"], principal="ann"
+            )
+        await asyncio.sleep(0.3)
+        waiting = await current(store, second)
+        async with store.transaction() as connection:
+            await jobs.request_pause(connection, queued.id, "ann")
+        done = await ended(store, second, within=5)
+    finally:
+        stopping.set()
+        await working
+
+    assert (waiting.state, done.state) == (JobState.QUEUED, JobState.SUCCEEDED)
+
+
+async def test_job_that_ends_every_worker_fails(store: Store, queued: Job) -> None:
+    """It says so, and where; it is not even begun once more."""
+    async with store.transaction() as connection:
+        progress = '{"activity": "Count orphan rows"}'
+        await connection.execute("UPDATE jobs SET state = 'RUNNING', epoch = 20, lost_workers = 20, progress = $1", progress)
+        await connection.execute("UPDATE jobs SET lease_owner = 'gone', lease_end = '-infinity'")
+    begun_again = False
+
+    async def code(_: JobContext) -> Sequence[Verification]:
+        nonlocal begun_again
+        begun_again = True
+        return ()
+
+    async with working(store, code):
+        job = await ended(store, queued)
+
+    assert (job.state, job.error_reason, job.epoch, begun_again) == (JobState.FAILED, Reason.INTERNAL, 21, False)
+    assert job.error_message.startswith("Taken 21 times in a row by a worker that was lost before it got anything done, the last time")
+    assert "Count orphan rows" in job.error_message
+
+
 async def test_long_job_keeps_its_lease(store: Store, queued: Job) -> None:
     """Several times to live long, with a second worker waiting for it to slip."""
 

@@ -267,6 +267,36 @@ async def test_a_watch_is_a_snapshot_then_events_then_the_end(api):
     assert rest[-1].resume_token
 
 
+async def test_a_job_is_paused_and_resumed_until_it_has_ended(api):
+    """Twice is once; a job that has ended can be neither."""
+    store, stub = api.services.store, JobServiceStub(api.channel)
+    job = await add_audit(store, await add_database(store))
+
+    paused = [await stub.PauseJob(jobs.PauseJobRequest(id=job.id)) for _ in range(2)]
+    resumed = [await stub.ResumeJob(jobs.ResumeJobRequest(id=job.id)) for _ in range(2)]
+    await stub.CancelJob(jobs.CancelJobRequest(id=job.id))
+    errors = [
+        await refused(stub.PauseJob(jobs.PauseJobRequest(id=job.id))),
+        await refused(stub.ResumeJob(jobs.ResumeJobRequest(id=job.id))),
+    ]
+
+    assert {(each.job.pause_requested, each.job.progress.waiting_for) for each in paused} == {(True, "paused by anonymous")}
+    assert {(each.job.pause_requested, each.job.progress.waiting_for) for each in resumed} == {(False, "")}
+    assert {(error.code(), info(error).reason) for error in errors} == {(grpc.StatusCode.FAILED_PRECONDITION, "JOB_STATE")}
+
+
+@pytest.mark.parametrize("name", ["ApplyPlan", "RollBack", "RestoreRows"])
+async def test_a_throttle_that_cannot_be_meant_is_refused_with_its_path(shared_api, name):
+    """Wherever one can be given."""
+    method = next(method for method in METHODS if method.name == name)
+    request = new(method)
+    request.throttle.max_active_sessions = -1
+    setattr(request, "plan_id" if name == "ApplyPlan" else "job_id", "job-0650a1b2c3d4e5f60718")
+    error = await call(shared_api, method, request)
+
+    assert (error.code(), info(error).metadata["field"]) == (grpc.StatusCode.INVALID_ARGUMENT, "throttle.max_active_sessions")
+
+
 async def test_a_token_of_another_job_is_refused(api):
     """Before anything is sent."""
     store = api.services.store

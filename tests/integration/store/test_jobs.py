@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from holdfastd.errors import Conflict, NotFound, Reason
+from holdfastd.errors import Conflict, NotFound, Reason, Refused
 from holdfastd.jobs.model import EventKind, JobKind, JobState
 from holdfastd.store import jobs, leases
 from holdfastd.store.pool import Store
@@ -86,6 +86,37 @@ async def test_running_job_is_asked_once(store: Store) -> None:
     assert await _kinds(store, job.id) == [(1, EventKind.CANCEL_REQUESTED), (2, EventKind.ENDED)]
 
 
+async def test_pausing_and_resuming_twice_is_once(store: Store) -> None:
+    database = await add_database(store)
+    async with store.transaction() as connection:
+        await add_job(connection, database)
+        job = await leases.claim(connection, "w", TTL)
+        assert job is not None
+        for _ in range(2):
+            paused = await jobs.request_pause(connection, job.id, "ann")
+        for _ in range(2):
+            resumed = await jobs.request_resume(connection, job.id, "bob")
+
+    assert (paused.state, paused.pause_requested, paused.paused_by) == (JobState.RUNNING, True, "ann")
+    assert (resumed.pause_requested, resumed.paused_by) == (False, "")
+    assert await _kinds(store, job.id) == [(1, EventKind.PAUSE_REQUESTED), (2, EventKind.RESUME_REQUESTED)]
+
+
+async def test_job_that_has_ended_is_neither_paused_nor_resumed(store: Store) -> None:
+    database = await add_database(store)
+    async with store.transaction() as connection:
+        job = await add_job(connection, database)
+        await jobs.request_pause(connection, job.id, "ann")
+        ended = await jobs.request_cancel(connection, job.id, "ann")
+    async with store.connection() as connection:
+        for attempt in (jobs.request_pause(connection, job.id, "ann"), jobs.request_resume(connection, job.id, "ann")):
+            with pytest.raises(Refused) as refusal:
+                await attempt
+            assert refusal.value.reason is Reason.JOB_STATE
+
+    assert (ended.state, ended.pause_requested, ended.progress.waiting_for) == (JobState.CANCELLED, False, "")
+
+
 async def test_pages_are_newest_first_and_filtered(store: Store) -> None:
     database = await add_database(store)
     audits = [await add_audit(store, database) for _ in range(3)]
@@ -111,7 +142,11 @@ async def test_counts_name_every_kind_and_state(store: Store) -> None:
 
 async def test_unknown_job_is_not_found(store: Store) -> None:
     async with store.connection() as connection:
-        for attempt in (jobs.get(connection, "job-none"), jobs.request_cancel(connection, "j\0b", "ann")):
+        for attempt in (
+            jobs.get(connection, "job-none"),
+            jobs.request_cancel(connection, "j\0b", "ann"),
+            jobs.request_pause(connection, "j\0b", "ann"),
+        ):
             with pytest.raises(NotFound) as missing:
                 await attempt
             assert missing.value.reason is Reason.JOB_NOT_FOUND

@@ -128,15 +128,78 @@ async def test_held_transaction_keeps_the_successor_away(store: Store) -> None:
     assert (await _claim(store, "successor")).epoch == 2
 
 
-async def test_renewal_tells_about_cancelling(store: Store) -> None:
+async def test_renewal_tells_what_is_asked_for(store: Store) -> None:
     await add_audit(store, await add_database(store))
     job = await _claim(store)
     async with store.transaction() as connection:
         before = await leases.renew(connection, job, LONG)
+        await jobs.request_pause(connection, job.id, "ann")
+        paused = await leases.renew(connection, job, LONG)
         await jobs.request_cancel(connection, job.id, "ann")
-        after = await leases.renew(connection, job, LONG)
+        cancelled = await leases.renew(connection, job, LONG)
 
-    assert (before, after) == (False, True)
+    assert (before, paused, cancelled) == (leases.Asked(), leases.Asked(paused_by="ann"), leases.Asked(cancel=True, paused_by="ann"))
+
+
+async def _take_over(store: Store, times: int) -> Job:
+    """Lose so many workers over the job, and return it in the hands of the next."""
+    for _ in range(times):
+        await _claim(store, "lost", EXPIRED)
+    return await _claim(store)
+
+
+async def test_lost_workers_are_counted_until_something_is_done(store: Store) -> None:
+    """Beginning a step is not getting it done."""
+    database = await add_database(store)
+    async with store.transaction() as connection:
+        await add_job(connection, database)
+    job = await _take_over(store, 3)
+    async with store.transaction() as connection:
+        begun = an_event(kind=EventKind.STEP_STARTED)
+        await leases.append_event(connection, job, begun, Progress(done=1, total=2))
+        counted = (await jobs.get(connection, job.id)).lost_workers
+        await leases.append_event(connection, job, an_event(), Progress(done=2, total=2))
+        after = (await jobs.get(connection, job.id)).lost_workers
+
+    assert (job.lost_workers, counted, after) == (3, 3, 0)
+
+
+async def test_what_an_audit_did_does_not_last(store: Store) -> None:
+    """Its successor begins again, so a count that ends every process is met for ever."""
+    await add_audit(store, await add_database(store))
+    job = await _take_over(store, 3)
+    async with store.transaction() as connection:
+        await leases.append_event(connection, job, an_event(), Progress(done=1, total=2))
+        after = (await jobs.get(connection, job.id)).lost_workers
+
+    assert after == 3
+
+
+async def test_giving_back_and_pausing_lose_nobody(store: Store) -> None:
+    await add_audit(store, await add_database(store))
+    job = await _claim(store)
+    async with store.transaction() as connection:
+        await leases.give_back(connection, job)
+    given_back = await _claim(store, "w", EXPIRED)
+    async with store.transaction() as connection:
+        await jobs.request_pause(connection, job.id, "ann")
+    paused = await _claim(store)
+
+    assert (given_back.lost_workers, paused.lost_workers, paused.epoch, paused.paused_by) == (0, 0, 3, "ann")
+
+
+async def test_paused_job_is_not_begun(store: Store) -> None:
+    database = await add_database(store)
+    async with store.transaction() as connection:
+        job = await add_job(connection, database)
+        paused = await jobs.request_pause(connection, job.id, "ann")
+        claimed = await leases.claim(connection, "w", LONG)
+        await jobs.request_resume(connection, job.id, "bob")
+
+    assert claimed is None
+    assert (paused.pause_requested, paused.progress.waiting_for) == (True, "paused by ann")
+    resumed = await _claim(store)
+    assert (resumed.id, resumed.pause_requested, resumed.progress.waiting_for) == (job.id, False, "")
 
 
 async def test_sequences_have_no_gaps_under_concurrency(store: Store) -> None:

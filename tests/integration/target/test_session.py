@@ -1,6 +1,12 @@
 """Sessions on a target: the contract holds whatever role and database say, and errors tell nothing of the DSN."""
 
 import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +14,9 @@ import asyncpg
 import pytest
 
 from holdfastd.errors import HoldfastError, Reason, Refused, Unavailable
-from holdfastd.target.session import CONTRACT, connect
+from holdfastd.session_contract import CLIENT_CHECK, CONTRACT, KEEPALIVES, TRANSACTION_TIMEOUT, TRANSACTION_TIMEOUT_MAJOR
+from holdfastd.target.session import connect, refuse_forgetful
+from support.listener import wait_until
 from support.postgres import PASSWORD_GROUP, Server, database_name
 
 CANARY = "c4n4ry-p4ssword"
@@ -23,28 +31,114 @@ async def settings_of(connection: asyncpg.Connection) -> dict[str, str]:
 
 async def test_the_contract_overrides_role_and_database(any_postgres: Server, any_database: str) -> None:
     """A role's own timeouts would stop an index build in the middle; a search_path would choose our operators."""
-    name = database_name(any_database)
-    await any_postgres.execute(
-        f"ALTER DATABASE {name} SET search_path = public; ALTER DATABASE {name} SET row_security = on;"
-        f"ALTER DATABASE {name} SET statement_timeout = '1s'; ALTER DATABASE {name} SET datestyle = 'German';"
-        f"ALTER DATABASE {name} SET synchronous_commit = off; ALTER DATABASE {name} SET default_transaction_read_only = on"
+    name, role = database_name(any_database), f"set_up_{secrets.token_hex(4)}"
+    hostile = {
+        "statement_timeout": "1s",
+        "lock_timeout": "1s",
+        "idle_in_transaction_session_timeout": "1s",
+        "idle_session_timeout": "1s",
+        "search_path": "public",
+        "row_security": "on",
+        "datestyle": "German",
+        "synchronous_commit": "off",
+        "client_connection_check_interval": "0",
+        "default_transaction_read_only": "on",
+        "default_transaction_isolation": "repeatable read",
+    }
+    if any_postgres.major >= TRANSACTION_TIMEOUT_MAJOR:
+        hostile["transaction_timeout"] = "1s"
+    await any_postgres.execute(f"CREATE ROLE {role} LOGIN")
+    for setting, value in hostile.items():
+        await any_postgres.execute(f"ALTER ROLE {role} SET {setting} = '{value}'; ALTER DATABASE {name} SET {setting} = '{value}'")
+    connection = await connect(
+        any_postgres.dsn(name, role=role), application_name="holdfast/test", read_only=False, statement_timeout_ms=90_000
     )
-    connection = await connect(any_database, application_name="holdfast/test", read_only=False, statement_timeout_ms=90_000)
     try:
         settings = await settings_of(connection)
         version = connection.get_server_version().major
     finally:
         await connection.close()
+        await any_postgres.execute(f"DROP ROLE {role}")
 
-    expected = dict(CONTRACT) | {
+    expected = {**CONTRACT, **CLIENT_CHECK, **KEEPALIVES} | {
         "application_name": "holdfast/test",
         "statement_timeout": "90s",
         "default_transaction_read_only": "off",
-        "client_connection_check_interval": "1s",
     }
-    if version >= 17:
-        expected["transaction_timeout"] = "0"
+    if version >= TRANSACTION_TIMEOUT_MAJOR:
+        expected |= TRANSACTION_TIMEOUT
     assert settings == expected
+
+
+@pytest.mark.parametrize("forgets", ["DISCARD ALL", "RESET row_security", "SET search_path = public", "SET lock_timeout = '6s'"])
+async def test_a_session_that_forgets_is_refused(database: str, forgets: str) -> None:
+    """What a pooler does between two transactions shows when the settings are read back."""
+    connection = await connect(database, application_name="test", read_only=True)
+    try:
+        await refuse_forgetful(connection, CONTRACT)
+        await connection.execute(forgets)
+        with pytest.raises(Refused) as caught:
+            await refuse_forgetful(connection, CONTRACT)
+    finally:
+        await connection.close()
+    assert caught.value.reason is Reason.TARGET_POOLED
+
+
+async def test_a_pooler_in_transaction_mode_is_refused(postgres: Server, database: str, tmp_path: Path) -> None:
+    """Each of its transactions may run in another session, without row_security, without a search_path."""
+    pgbouncer = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if pgbouncer is None:
+        pytest.skip("pgbouncer is not installed")
+    port = free_port()
+    settings = tmp_path / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n* = host=127.0.0.1 port={postgres.port} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
+        "unix_socket_dir =\nauth_type = any\nauth_file =\npool_mode = transaction\n"
+        "server_reset_query_always = 1\nserver_reset_query = DISCARD ALL\n"
+    )
+    for path in (tmp_path, *list(tmp_path.parents)[:3]):
+        path.chmod(0o755)
+    account = ("-u", "nobody") if os.getuid() == 0 else ()
+    process = await asyncio.create_subprocess_exec(
+        pgbouncer, "-q", *account, str(settings), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await listening(port)
+        with pytest.raises(Refused) as caught:
+            await connect(database.replace(f":{postgres.port}/", f":{port}/"), application_name="test", read_only=True)
+    finally:
+        process.kill()
+        await process.wait()
+    assert caught.value.reason is Reason.TARGET_POOLED
+    assert "row_security" in caught.value.facts["settings"]
+
+
+_SLEEPER = """
+import asyncio, sys
+from holdfastd.target.session import connect
+
+async def main():
+    connection = await connect(sys.argv[1], application_name="sleeper", read_only=False)
+    await connection.execute("SELECT pg_sleep(600)")
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_client_leaves_no_statement_behind(any_postgres: Server, any_database: str) -> None:
+    """Without client_connection_check_interval a queued ALTER TABLE would take effect long after whoever asked for it died."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _SLEEPER, any_database)
+    observer = await asyncpg.connect(any_database)
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sleeper' AND query LIKE '%pg_sleep%'"
+    await wait_until(observer, f"SELECT ({sleeping}) = 1")
+    process.kill()
+    await process.wait()
+    killed = asyncio.get_running_loop().time()
+    await wait_until(observer, f"SELECT ({sleeping}) = 0")
+    survived = asyncio.get_running_loop().time() - killed
+    await observer.close()
+
+    assert survived < 2.5
 
 
 async def test_a_read_only_session_does_not_write(database: str) -> None:
@@ -119,6 +213,23 @@ async def test_a_role_that_may_not_connect(postgres: Server, database: str) -> N
     await postgres.execute(caught.value.facts["grant"])
     connection = await connect(postgres.dsn(name, role="outsider"), application_name="test", read_only=True)
     await connection.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def listening(port: int) -> None:
+    """Wait until somebody listens."""
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
 
 
 async def serve(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]) -> tuple[asyncio.Server, str]:

@@ -5,6 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from holdfast.v1 import audit_log_service_pb2 as log_pb
 from holdfast.v1 import audit_service_pb2 as audit_pb
+from holdfast.v1 import backup_service_pb2 as backup_pb
 from holdfast.v1 import core_pb2 as core
 from holdfast.v1 import database_service_pb2 as database_pb
 from holdfast.v1 import job_service_pb2 as job_pb
@@ -278,6 +279,29 @@ FAILED_JOB = core.Job(
     error_reason="LOCK_TIMEOUT",
     error_message="The lock on reports could not be had within 60 s; process 4711 held it. Apply again when it is free.",
 )
+PAUSED_JOB = core.Job(
+    id=JOB_ID,
+    kind=core.JOB_KIND_APPLICATION,
+    state=core.JOB_STATE_RUNNING,
+    database="charging",
+    plan_id=PLAN_ID,
+    progress=core.Progress(activity="Clean up reports", done=3, total=27, waiting_for="paused by bob@desk"),
+    principal="ada@laptop",
+    create_time=AT,
+    pause_requested=True,
+)
+CANCELLED_JOB = core.Job(
+    id=JOB_ID,
+    kind=core.JOB_KIND_APPLICATION,
+    state=core.JOB_STATE_CANCELLED,
+    database="charging",
+    plan_id=PLAN_ID,
+    principal="ada@laptop",
+    create_time=AT,
+    end_time=LATER,
+    cancel_requested=True,
+    error_message="Cancelled after step 3 of 27. In force now: 1 key NOT VALID (fk_reports_station); 8 rows are in the backup.",
+)
 ENTRIES = [
     log_pb.AuditLogEntry(
         sequence=13, time=LATER, principal="ada@laptop", action="plan.apply", database="charging", subject=JOB_ID, outcome="OK", hash="ab"
@@ -297,6 +321,21 @@ ENTRIES = [
 ]
 
 #: Name of the sample -> message; every response of the contract is among them.
+BACKUPS = (
+    backup_pb.Backup(
+        plan_id=PLAN_ID,
+        rows=1840,
+        restored_rows=12,
+        tables=[
+            backup_pb.BackupTable(table="charging.charging_sessions", rows=1204),
+            backup_pb.BackupTable(table="charging.payments", rows=636),
+        ],
+        first_time=AT,
+        last_time=LATER,
+    ),
+    backup_pb.Backup(plan_id="plan-0649a1d3f9b4e2a17c00", first_time=AT, last_time=AT, purge_time=LATER),
+)
+
 RESPONSES: dict[str, Message] = {
     "databases add": database_pb.AddDatabaseResponse(database=DATABASE),
     "databases show": database_pb.GetDatabaseResponse(database=DATABASE),
@@ -314,6 +353,18 @@ RESPONSES: dict[str, Message] = {
                 cure="Register a DSN that leads to PostgreSQL itself.",
             ),
         ],
+    ),
+    "plans check": plan_pb.CheckPlanResponse(
+        checks=[
+            database_pb.Check(id="drift", state=database_pb.CHECK_STATE_PASSED, message="The tables are as they were."),
+            database_pb.Check(
+                id="old_transactions",
+                state=database_pb.CHECK_STATE_WARNING,
+                message="Transactions older than 60 s hold up locks: pid 4711 (billing, idle for 12 min).",
+                cure="Wait for them, or end them.",
+            ),
+        ],
+        ready=True,
     ),
     "audit --detach": audit_pb.StartAuditResponse(
         audit=audit_pb.Audit(id=AUDIT_ID, database="charging", state=audit_pb.AUDIT_STATE_QUEUED, create_time=AT), job=JOB
@@ -340,10 +391,16 @@ RESPONSES: dict[str, Message] = {
     "script": plan_pb.RenderPlanResponse(script="BEGIN;\nCOMMIT;\n"),
     "apply --detach": migration_pb.ApplyPlanResponse(job=JOB),
     "rollback": migration_pb.RollBackResponse(job=JOB),
+    "restore": migration_pb.RestoreRowsResponse(job=JOB),
+    "backups list": backup_pb.ListBackupsResponse(backups=BACKUPS),
+    "backups purge": backup_pb.PurgeBackupsResponse(backups=BACKUPS[:1]),
     "jobs show": job_pb.GetJobResponse(job=JOB),
     "jobs show failed": job_pb.GetJobResponse(job=FAILED_JOB),
+    "jobs show cancelled": job_pb.GetJobResponse(job=CANCELLED_JOB),
     "cancel": job_pb.CancelJobResponse(job=JOB),
-    "jobs list": job_pb.ListJobsResponse(jobs=[JOB, FAILED_JOB]),
+    "pause": job_pb.PauseJobResponse(job=PAUSED_JOB),
+    "resume": job_pb.ResumeJobResponse(job=JOB),
+    "jobs list": job_pb.ListJobsResponse(jobs=[JOB, FAILED_JOB, PAUSED_JOB]),
     "log": log_pb.ListEntriesResponse(entries=ENTRIES),
     "log --verify": log_pb.VerifyEntriesResponse(intact=True, entries=12, head_hash="9f86d081884c7d65"),
 }

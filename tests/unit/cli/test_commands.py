@@ -12,6 +12,7 @@ from google.protobuf.json_format import ParseDict
 
 from holdfast import __version__
 from holdfast.cli.main import app, hoist
+from holdfast.cli.throttling import rate
 from holdfast.v1 import audit_service_pb2 as audit_pb
 from holdfast.v1 import core_pb2 as core
 from holdfast.v1 import job_service_pb2 as job_pb
@@ -63,7 +64,7 @@ def test_help_of_every_command(holdfast: Holdfast, path: tuple[str, ...]):
 
     assert result.code == 0
     assert "Usage: " in result.out
-    if path and path not in {("databases",), ("audits",), ("plans",), ("jobs",)}:
+    if path and path not in {("databases",), ("audits",), ("plans",), ("jobs",), ("backups",)}:
         example = result.out.split("Example: ")[1]
         assert " ".join(path) in example
         assert max(map(len, result.out.splitlines())) <= 80
@@ -75,8 +76,9 @@ def test_the_list_of_commands_is_the_contract():
         "",
         "databases", "databases add", "databases list", "databases show", "databases update", "databases remove", "databases check",
         "audit", "audits", "audits list", "audits show", "relationships", "findings", "ignore", "unignore", "orphans", "report",
-        "plan", "plans", "plans list", "plans show", "plans approve", "plans reject", "script",
-        "apply", "rollback", "watch", "cancel", "jobs", "jobs list", "jobs show", "log",
+        "plan", "plans", "plans list", "plans show", "plans check", "plans approve", "plans reject", "script",
+        "apply", "rollback", "restore", "backups", "backups list", "backups purge", "watch", "cancel", "pause",
+        "resume", "jobs", "jobs list", "jobs show", "log",
     }  # fmt: skip
 
 
@@ -197,8 +199,34 @@ def test_estimating_after_a_time(ready: ScriptedServer, holdfast: Holdfast, type
     assert not ready.requests[-1].HasField("options")
 
 
+def test_when_to_hold_back_travels_with_the_request(ready: ScriptedServer, holdfast: Holdfast):
+    """All of it or nothing."""
+    holdfast("apply", PLAN_ID, "--detach", "--max-replica-lag", "90s", "--max-active-sessions", "40", "--max-wal-rate", "50MB")
+    asked = ready.requests[-1].throttle
+    holdfast("apply", PLAN_ID, "--detach")
+
+    assert (asked.max_replica_lag.seconds, asked.max_active_sessions, asked.max_wal_bytes_per_second) == (90, 40, 50_000_000)
+    assert not ready.requests[-1].HasField("throttle")
+
+
+@pytest.mark.parametrize(("typed", "count"), [("500", None), ("500B", 500), ("1.5kb", 1500), ("2GB", 2_000_000_000), ("-1MB", None)])
+def test_sizes_have_units(typed: str, count: int | None):
+    """A bare number could mean anything."""
+    if count is None:
+        with pytest.raises(typer.BadParameter):
+            rate(typed)
+    else:
+        assert rate(typed) == count
+
+
 @pytest.mark.parametrize(
-    "arguments", [("audit", "x", "--estimate-after", "soon"), ("ignore", "x", "f"), ("report", "x", "--format", "pdf")]
+    "arguments",
+    [
+        ("audit", "x", "--estimate-after", "soon"),
+        ("apply", "x", "--max-wal-rate", "fast"),
+        ("ignore", "x", "f"),
+        ("report", "x", "--format", "pdf"),
+    ],
 )
 def test_mistyped_options_are_told(ready: ScriptedServer, holdfast: Holdfast, arguments: tuple[str, ...]):
     """One sentence, no request."""

@@ -124,3 +124,20 @@ def test_numbers_of_rows_say_what_they_are_worth():
 @pytest.mark.parametrize(("probability", "shown"), [(1.0, "1.00"), (0.999, "0.99"), (0.5, "0.50")])
 def test_only_what_is_declared_is_certain(probability: float, shown: str) -> None:
     assert words.chance(probability) == shown
+
+
+def test_job_says_what_it_waits_for():
+    """Whoever looks at three in the morning sees who paused it."""
+    lines = printed(RESPONSES["pause"]).splitlines()
+
+    assert [line.split(maxsplit=1)[1].strip() for line in lines if line.startswith("waiting")] == ["paused by bob@desk"]
+    assert "RUNNING, waiting" in printed(RESPONSES["jobs list"])
+
+
+def test_cancelled_job_says_what_is_left():
+    """It is no error, and nobody asks any more."""
+    text = " ".join(printed(RESPONSES["jobs show cancelled"]).split())
+
+    assert "left Cancelled after step 3 of 27. In force now: 1 key NOT VALID (fk_reports_station)" in text
+    assert "error" not in text
+    assert "requested" not in text

@@ -9,6 +9,7 @@ import pytest
 from holdfastd.errors import Cancelled, Reason, Unavailable
 from holdfastd.flows.audit_progress import AuditProgress
 from holdfastd.jobs.context import JobContext
+from holdfastd.jobs.model import EventKind, Happening, Progress
 
 
 def progress(*, stops: bool) -> AuditProgress:
@@ -62,3 +63,21 @@ async def test_what_a_stage_returns_or_raises_comes_through() -> None:
     assert await progress(stops=False).unless_stopped(returns()) == 7
     with pytest.raises(KeyError):
         await progress(stops=False).unless_stopped(raises())
+
+
+async def test_a_paused_audit_waits_between_its_stages() -> None:
+    """It says why, and for how long, and goes on when it may."""
+    told: list[tuple[EventKind, str]] = []
+
+    async def record(happening: Happening, *, progress: Progress) -> None:
+        told.append((happening.kind, progress.waiting_for))
+
+    async def heard(*, within: float) -> None:
+        context.paused_by = "" if len(told) else "ann"
+
+    context: Any = SimpleNamespace(
+        job=SimpleNamespace(id="job-1"), progress=None, paused_by="ann", record=record, heard=heard, raise_if_stopped=lambda: None
+    )
+    await AuditProgress(cast("JobContext", context)).begin("Count orphan rows")
+
+    assert told == [(EventKind.HELD_BACK, "paused by ann"), (EventKind.RESUMED, ""), (EventKind.STEP_STARTED, "")]

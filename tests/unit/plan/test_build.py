@@ -49,7 +49,7 @@ def test_orphans_that_stay_keep_the_key_not_valid(shop):
 @pytest.mark.parametrize(
     ("kind", "level", "policy"),
     [
-        (StepKind.CREATE_INDEX, LockLevel.SHARE_UPDATE_EXCLUSIVE, LockPolicy.LONG),
+        (StepKind.CREATE_INDEX, LockLevel.SHARE_UPDATE_EXCLUSIVE, LockPolicy.BUILD),
         (StepKind.ADD_FOREIGN_KEY, LockLevel.SHARE_ROW_EXCLUSIVE, LockPolicy.SHORT),
         (StepKind.CLEAN_UP, LockLevel.SHARE, LockPolicy.SHORT),
         (StepKind.VALIDATE_FOREIGN_KEY, LockLevel.SHARE_UPDATE_EXCLUSIVE, LockPolicy.LONG),

@@ -1,11 +1,14 @@
 """Requests that can be meant, and those that cannot, with the path of what is wrong."""
 
+from datetime import timedelta
+
 import pytest
 
-from holdfast.v1 import audit_service_pb2, core_pb2, database_service_pb2, plan_service_pb2
+from holdfast.v1 import audit_service_pb2, backup_service_pb2, core_pb2, database_service_pb2, plan_service_pb2
 from holdfastd.catalog.model import OnDelete
 from holdfastd.errors import InvalidField
 from holdfastd.flows.context import Caller, DsnSource
+from holdfastd.jobs.model import Throttle
 from holdfastd.plan.model import OrphanAction, Override
 from holdfastd.rpc import decode, tokens
 from holdfastd.store.model import DsnKind
@@ -124,3 +127,46 @@ def test_a_page_token_goes_with_its_filters():
     request = audit_service_pb2.ListFindingsRequest(database="shop", page_token=tokens.page_token(("x",), (ID, "2")))
 
     assert refused_field(decode.audit_page, request, "ListFindings", None) == "page_token"
+
+
+def test_backups_are_kept_for_thirty_days_unless_said_otherwise():
+    """Unset is not zero: zero purges all that there is."""
+    request = backup_service_pb2.PurgeBackupsRequest()
+    assert decode.older_than(request) == timedelta(days=30)
+    request.older_than.FromTimedelta(timedelta())
+    assert decode.older_than(request) == timedelta()
+    request.older_than.seconds = -1
+    assert refused_field(decode.older_than, request) == "older_than"
+
+
+def test_relationships_are_named_once_and_not_empty():
+    """Naming one twice is naming it once; an empty name is a mistake at its place."""
+    assert decode.relationship_ids(["a", "b", "a"]) == ("a", "b")
+    assert refused_field(decode.relationship_ids, ["a", " "]) == "relationship_ids[1]"
+
+
+def test_a_throttle_that_is_not_given_minds_replicas_only():
+    """10 s of lag, and no other limit."""
+    assert decode.throttle(core_pb2.Throttle()) == Throttle(max_replica_lag_seconds=10, max_active_sessions=0, max_wal_bytes_per_second=0)
+
+
+def test_a_throttle_is_what_was_asked_for():
+    message = core_pb2.Throttle(max_active_sessions=40, max_wal_bytes_per_second=50_000_000)
+    message.max_replica_lag.FromTimedelta(timedelta(seconds=1.5))
+
+    assert decode.throttle(message) == Throttle(max_replica_lag_seconds=1.5, max_active_sessions=40, max_wal_bytes_per_second=50_000_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_replica_lag", {"seconds": 0}),
+        ("max_replica_lag", {"seconds": -1}),
+        ("max_replica_lag", {"seconds": 2**62}),
+        ("max_active_sessions", -1),
+        ("max_wal_bytes_per_second", -1),
+    ],
+)
+def test_a_throttle_that_cannot_be_meant(name, value):
+    """Refused with its path."""
+    assert refused_field(decode.throttle, core_pb2.Throttle(**{name: value})) == f"throttle.{name}"

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import typer
 
-_SHAPE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SHAPE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def duration(text: str) -> timedelta:

@@ -1,4 +1,4 @@
-"""`holdfast watch`, `cancel`, `jobs`: following and cancelling jobs."""
+"""`holdfast watch`, `pause`, `resume`, `cancel`, `jobs`: following, pausing and cancelling jobs."""
 
 import functools
 from contextlib import aclosing
@@ -51,3 +51,18 @@ async def cancel(session: Session, job_id: JobId) -> None:
     What was done stays done.
     """
     session.show(await session.client.cancel_job(job_id))
+
+
+@command(commands, "pause", example="holdfast pause JOB")
+async def pause(session: Session, job_id: JobId) -> None:
+    """Ask a job to hold still at the next safe point.
+
+    It locks no table meanwhile. `holdfast resume` lets it go on.
+    """
+    session.show(await session.client.pause_job(job_id))
+
+
+@command(commands, "resume", example="holdfast resume JOB")
+async def resume(session: Session, job_id: JobId) -> None:
+    """Let a paused job go on."""
+    session.show(await session.client.resume_job(job_id))

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from holdfast import __version__
-from holdfast.cli import audits, databases, ignoring, jobs, log, migrations, plans
+from holdfast.cli import audits, backups, databases, ignoring, jobs, log, migrations, plans
 from holdfast.cli.failures import ExitCode, say
 from holdfast.cli.output import Output
 from holdfast.cli.report import command as report
@@ -35,6 +35,8 @@ app.add_typer(audits.app)
 app.add_typer(plans.commands)
 app.add_typer(plans.app)
 app.add_typer(migrations.commands)
+app.add_typer(backups.commands)
+app.add_typer(backups.app)
 app.add_typer(jobs.commands)
 app.add_typer(jobs.app)
 app.add_typer(log.commands)

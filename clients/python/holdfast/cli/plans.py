@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from holdfast.cli.arguments import Name, OfDatabase, PlanId
+from holdfast.cli.failures import ExitCode
 from holdfast.cli.policy import parse_policy, read_policy_file
 from holdfast.cli.resolve import list_relationships
 from holdfast.cli.session import Session, command
 from holdfast.pages import every_page
-from holdfast.v1.plan_service_pb2 import Policy, ScriptKind
+from holdfast.v1.database_service_pb2 import CHECK_STATE_PASSED
+from holdfast.v1.plan_service_pb2 import CheckPlanResponse, Policy, ScriptKind
 
 
 class ScriptName(StrEnum):
@@ -49,7 +51,7 @@ async def plan(session: Session, name: Name, policy: PolicyFile = None) -> None:
     decided = await _read_policy(session, name, policy) if policy else None
     created = await session.client.create_plan(name, policy=decided)
     session.show(created)
-    session.tell(f"Next: holdfast plans approve {created.plan.id}")
+    session.tell(f"Next: holdfast plans check {created.plan.id}; holdfast plans approve {created.plan.id}")
 
 
 async def _read_policy(session: Session, name: str, path: Path) -> Policy:
@@ -67,6 +69,24 @@ async def list_(session: Session, database: OfDatabase = "") -> None:
 async def show(session: Session, plan_id: PlanId) -> None:
     """Show one plan: decisions, steps, locks and hazards."""
     session.show(await session.client.get_plan(plan_id))
+
+
+@command(app, "check", example="holdfast plans check PLAN")
+async def check(session: Session, plan_id: PlanId) -> ExitCode:
+    """Report whether a plan could be applied now, and what to do first.
+
+    Changes nothing. Ends with 2 when something is in the way, with 3 when
+    the database changed since the plan was made. Warnings are in nobody's way.
+    """
+    response = await session.client.check_plan(plan_id)
+    session.show(response)
+    if response.ready:
+        return ExitCode.FINE
+    return ExitCode.DRIFT if _has_drifted(response) else ExitCode.ERROR
+
+
+def _has_drifted(response: CheckPlanResponse) -> bool:
+    return any(item.id == "drift" and item.state != CHECK_STATE_PASSED for item in response.checks)
 
 
 @command(app, "approve", example="holdfast plans approve PLAN")

@@ -17,11 +17,15 @@ _WORTH_A_LINE = (
     core.EVENT_KIND_LOCK_WAIT,
     core.EVENT_KIND_RETRY,
     core.EVENT_KIND_CANCEL_REQUESTED,
+    core.EVENT_KIND_PAUSE_REQUESTED,
+    core.EVENT_KIND_RESUME_REQUESTED,
+    core.EVENT_KIND_HELD_BACK,
 )
 _DOING = {
     core.JOB_KIND_AUDIT: "Auditing",
     core.JOB_KIND_APPLICATION: "Applying to",
     core.JOB_KIND_ROLLBACK: "Rolling back on",
+    core.JOB_KIND_RESTORE: "Restoring rows on",
 }
 #: Seconds between two lines about rows.
 _LINE_PAUSE = 5.0
@@ -75,7 +79,8 @@ class Lines(Display):
 
     def on_job(self, job: Job) -> None:
         """Say which job it is and how it stands."""
-        self._printer.err.print(f"{word(core.JobKind, job.kind)} {job.id} of {job.database}: {word(core.JobState, job.state)}")
+        waits = f", {prose(job.progress.waiting_for)}" if job.progress.waiting_for else ""
+        self._printer.err.print(f"{word(core.JobKind, job.kind)} {job.id} of {job.database}: {word(core.JobState, job.state)}{waits}")
 
     def on_event(self, event: Event) -> None:
         """Print steps and waits at once, rows now and then."""

@@ -58,6 +58,7 @@ SELECT fk.conrelid AS table_oid,
        fk.convalidated AS validated,
        coalesce((json.fields ->> 'conenforced')::pg_catalog.bool, true) AS enforced,
        fk.condeferrable AS deferrable,
+       fk.conparentid <> 0 AS is_inherited,
        fk.conpfeqop AS operators,
        ARRAY(
            SELECT attribute.attname::pg_catalog.text
@@ -70,8 +71,11 @@ SELECT fk.conrelid AS table_oid,
            SELECT FROM pg_catalog.pg_trigger AS trigger_
            WHERE trigger_.tgconstraint = fk.oid
              AND trigger_.tgenabled NOT IN ('O', 'A')
-       ) AS triggers_enabled
+       ) AS triggers_enabled,
+       CASE WHEN fk.convalidated AND NOT relation.relispartition THEN '' ELSE pg_catalog.pg_get_constraintdef(fk.oid) END AS definition,
+       CASE WHEN fk.convalidated AND NOT relation.relispartition THEN '' ELSE coalesce(pg_catalog.obj_description(fk.oid, 'pg_constraint'), '') END AS comment
 FROM pg_catalog.pg_constraint AS fk
+JOIN pg_catalog.pg_class AS relation ON relation.oid = fk.conrelid
 CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(fk) AS fields) AS json
 CROSS JOIN LATERAL (
     SELECT pg_catalog.array_agg(referencing.attname::pg_catalog.text ORDER BY pair.place) AS referencing_columns,

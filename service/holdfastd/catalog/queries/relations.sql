@@ -1,6 +1,7 @@
 -- name: list_tables
 -- Tables that Holdfast looks at: this is the only place that tells them from system, temporary and extension tables and partitions.
--- A partition or an extension's table comes along only when a key of an ordinary table points at it. Sizes are those of the last
+-- A partition or an extension's table comes along only when a key of an ordinary table points at it; partitions also when asked
+-- for, with their whole trees ($1). Sizes are those of the last
 -- VACUUM or ANALYZE: asking the file system would wait for the locks of whoever rewrites a table just now.
 WITH member AS (
     SELECT dependency.objid AS oid
@@ -56,6 +57,7 @@ WHERE relation.relkind IN ('r', 'p', 'f')
   AND (
       NOT relation.relispartition AND NOT EXISTS (SELECT FROM member WHERE member.oid = relation.oid)
       OR EXISTS (SELECT FROM pointed_at WHERE pointed_at.oid = relation.oid)
+      OR $1::pg_catalog.bool AND relation.relispartition
   )
 ORDER BY namespace.nspname, relation.relname;
 
@@ -107,3 +109,31 @@ FROM pg_catalog.pg_trigger AS trigger_
 WHERE trigger_.tgrelid = ANY ($1::pg_catalog.oid[])
   AND NOT trigger_.tgisinternal
 ORDER BY trigger_.tgrelid, trigger_.tgname;
+
+-- name: list_partition_places
+-- Where the given tables stand in their partition trees: parent and bound of a partition, key columns of a partitioned table.
+-- The columns of an expression in the key are those that the table itself depends on.
+SELECT relation.oid AS oid,
+       inheritance.inhparent AS parent_oid,
+       coalesce(pg_catalog.pg_get_expr(relation.relpartbound, relation.oid), '') AS bound,
+       ARRAY(
+           SELECT attribute.attname::pg_catalog.text
+           FROM pg_catalog.pg_attribute AS attribute
+           WHERE attribute.attrelid = relation.oid
+             AND (attribute.attnum = ANY (key.partattrs::pg_catalog.int2[]) OR key.partexprs IS NOT NULL AND EXISTS (
+                 SELECT FROM pg_catalog.pg_depend AS dependency
+                 WHERE dependency.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                   AND dependency.objid = relation.oid
+                   AND dependency.objsubid = 0
+                   AND dependency.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                   AND dependency.refobjid = relation.oid
+                   AND dependency.refobjsubid = attribute.attnum
+             ))
+           ORDER BY attribute.attnum
+       ) AS key_columns
+FROM pg_catalog.pg_class AS relation
+LEFT JOIN pg_catalog.pg_inherits AS inheritance ON inheritance.inhrelid = relation.oid AND relation.relispartition
+LEFT JOIN pg_catalog.pg_partitioned_table AS key ON key.partrelid = relation.oid
+WHERE relation.oid = ANY ($1::pg_catalog.oid[])
+  AND (relation.relispartition OR relation.relkind = 'p')
+ORDER BY relation.oid;

@@ -75,6 +75,8 @@ async def measure_along(
     )
     if sum(closure.rows.values()) > MOST_ROWS:
         return Along(unknown=f"deleting takes more than {MOST_ROWS} rows along, which were not followed further")
+    if closure.unknown:
+        return Along(unknown=closure.unknown)
     return Along(taken=await _shares(connection, catalog, closure.rows), blocked=closure.blocked)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from holdfastd.catalog.model import Catalog, Column, Index, Table, TableKind
 from holdfastd.findings.plannable import hindrance
-from holdfastd.findings.words import Words, add_key_sql, listed, numbered, sentence
+from holdfastd.findings.words import Words, listed, numbered, sentence
 from holdfastd.inference.model import Relationship, Tier
 from holdfastd.names import identifier, identifiers, qualified
 
@@ -93,10 +93,7 @@ def _declaring(catalog: Catalog, relationship: Relationship) -> str:
         return f"{plan} with ON DELETE {on_delete}. {relationship.rationale}".strip()
     if catalog.tables[referencing.table].persistence == "p" and catalog.tables[referenced.table].persistence != "p":
         return f"Run ALTER TABLE {qualified(referenced.table)} SET LOGGED, which rewrites it, then audit again: {sentence(reason)}"
-    if catalog.tables[referencing.table].kind is not TableKind.PARTITIONED:
-        return f"Make the key possible, then audit again: {sentence(reason)}"
-    sql = add_key_sql(referencing, referenced, on_delete, not_valid=False)
-    return f"Clean up orphan rows, then run {sql} by hand when writes can wait, because {sentence(reason)}"
+    return f"Make the key possible, then audit again: {sentence(reason)}"
 
 
 def _rounding(changed: Sequence[tuple[Column, Column]]) -> str:

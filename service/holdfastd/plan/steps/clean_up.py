@@ -4,6 +4,7 @@ from holdfastd.catalog.model import Catalog
 from holdfastd.evidence.statements import from_only, orphan_condition
 from holdfastd.inference.model import Relationship
 from holdfastd.names import TableName
+from holdfastd.plan.batch_locks import reading
 from holdfastd.plan.model import (
     CleanUpRecipe,
     Decision,
@@ -42,7 +43,7 @@ def clean_up(
         title=f"Clean up {relationship.referencing}: back up, {word}",
         relationship_id=relationship.id,
         statements=_statements(relationship, recipe),
-        undo=(Statement(sql=recipe.restore, locks=_restore_locks(catalog, recipe), lock_policy=LockPolicy.SHORT),),
+        undo=(Statement(sql=recipe.restore, locks=recipe.restore_locks, lock_policy=LockPolicy.SHORT),),
         done_when=f"SELECT NOT EXISTS (SELECT FROM {source} WHERE {orphan})",
         hazards=tuple(_hazards(catalog, relationship, decision, recipe, closure)),
         row_estimate=decision.closure_rows,
@@ -53,27 +54,17 @@ def clean_up(
 
 def _statements(relationship: Relationship, recipe: CleanUpRecipe) -> tuple[Statement, ...]:
     """Return the statements of one batch, in their order."""
-    lock = Statement(
-        sql=recipe.lock,
-        locks=(TableLock(table=relationship.referenced.table, level=LockLevel.SHARE),),
-        lock_policy=LockPolicy.SHORT,
-    )
-    expansions = [sql for expansion in recipe.expansions for sql in (expansion.back_up, expansion.recheck)]
-    texts = (recipe.back_up, recipe.recheck, *expansions, recipe.change)
-    locks = _row_locks(recipe)
-    return (lock, *(Statement(sql=sql, locks=locks, lock_policy=LockPolicy.SHORT) for sql in texts))
-
-
-def _row_locks(recipe: CleanUpRecipe) -> tuple[TableLock, ...]:
-    return tuple(TableLock(table=table, level=LockLevel.ROW_EXCLUSIVE) for table in recipe.tables)
-
-
-def _restore_locks(catalog: Catalog, recipe: CleanUpRecipe) -> tuple[TableLock, ...]:
-    """Return the locks of putting rows back: turning triggers off and on keeps writers out for the batch."""
-    return tuple(
-        TableLock(table=table, level=LockLevel.SHARE_ROW_EXCLUSIVE if catalog.tables[table].triggers else LockLevel.ROW_EXCLUSIVE)
-        for table in recipe.tables
-    )
+    referencing, referenced = relationship.referencing.table, relationship.referenced.table
+    texts = [
+        (recipe.lock, (TableLock(table=referenced, level=LockLevel.SHARE),)),
+        (recipe.back_up, reading(referenced, locked=referencing)),
+        (recipe.recheck, reading(referencing, referenced)),
+    ]
+    for expansion in recipe.expansions:
+        texts += [(expansion.back_up, expansion.locks), (expansion.recheck, reading(*(each.table for each in expansion.locks)))]
+    texts.append((recipe.change, recipe.change_locks))
+    texts += [(sql, (lock,)) for sql, lock in zip(recipe.left, recipe.left_locks, strict=True)]
+    return tuple(Statement(sql=sql, locks=locks, lock_policy=LockPolicy.SHORT) for sql, locks in texts)
 
 
 def _hazards(
@@ -103,10 +94,17 @@ def _trigger_hazards(catalog: Catalog, recipe: CleanUpRecipe) -> list[Hazard]:
         for trigger in catalog.tables[table].triggers
         if trigger.fires_on(delete=True, update=True, insert=True)
     ]
-    if not firing:
-        return []
-    message = (
-        f"Triggers may fire on rows that are cleaned up: {', '.join(firing)}."
-        " What they write elsewhere is not undone; they are off while a rollback puts rows back."
-    )
-    return [Hazard(kind=HazardKind.USER_TRIGGERS, message=message)]
+    ruled = [str(table) for table in recipe.tables if catalog.tables[table].has_rules]
+    hazards = []
+    if firing:
+        message = (
+            f"Triggers may fire on rows that are cleaned up: {', '.join(firing)}."
+            " What they write elsewhere is not undone; they are off while a rollback puts rows back."
+            " They run with an empty search_path. One that raises, or does something else instead, ends the application:"
+            " its batch is undone."
+        )
+        hazards.append(Hazard(kind=HazardKind.USER_TRIGGERS, message=message))
+    if ruled:
+        message = f"Rules may rewrite what is done to rows of {', '.join(ruled)}; if fewer rows are changed, the batch is undone."
+        hazards.append(Hazard(kind=HazardKind.USER_TRIGGERS, message=message))
+    return hazards

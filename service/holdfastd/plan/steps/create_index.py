@@ -40,6 +40,6 @@ def _concurrently(sql: str, table: TableName) -> Statement:
     return Statement(
         sql=sql,
         locks=(TableLock(table=table, level=LockLevel.SHARE_UPDATE_EXCLUSIVE),),
-        lock_policy=LockPolicy.LONG,
+        lock_policy=LockPolicy.BUILD,
         transactional=False,
     )

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from holdfastd.names import identifier, identifiers, qualified
-from holdfastd.plan.conditions import foreign_key_exists, foreign_key_is_validated
+from holdfastd.catalog.model import ForeignKey, OnDelete
+from holdfastd.names import ColumnSet, identifier, identifiers, literal, qualified
+from holdfastd.plan.conditions import foreign_key_exists, foreign_key_is_defined, foreign_key_is_validated
 from holdfastd.plan.model import Decision, Hazard, HazardKind, LockLevel, LockPolicy, Statement, Step, StepKind, TableLock
 
 
 def add_foreign_key(number: int, decision: Decision) -> Step:
     """Return the step that adds the key NOT VALID."""
-    referencing, referenced = decision.referencing, decision.referenced
+    referencing = decision.referencing
     alter = f"ALTER TABLE {qualified(referencing.table)}"
-    both = tuple(dict.fromkeys((referencing.table, referenced.table)))
     return Step(
         number=number,
         kind=StepKind.ADD_FOREIGN_KEY,
@@ -20,19 +20,19 @@ def add_foreign_key(number: int, decision: Decision) -> Step:
         statements=(
             Statement(
                 sql=f"{alter} ADD {_definition(decision)} NOT VALID",
-                locks=tuple(TableLock(table=table, level=LockLevel.SHARE_ROW_EXCLUSIVE) for table in both),
+                locks=_on_both(decision, LockLevel.SHARE_ROW_EXCLUSIVE),
                 lock_policy=LockPolicy.SHORT,
             ),
         ),
         undo=(
             Statement(
                 sql=f"{alter} DROP CONSTRAINT IF EXISTS {identifier(decision.constraint_name)}",
-                locks=tuple(TableLock(table=table, level=LockLevel.ACCESS_EXCLUSIVE) for table in both),
+                locks=_on_both(decision, LockLevel.ACCESS_EXCLUSIVE),
                 lock_policy=LockPolicy.SHORT,
             ),
         ),
-        done_when=foreign_key_exists(referencing, referenced, decision.constraint_name, decision.on_delete),
-        undo_when=foreign_key_exists(referencing, referenced, decision.constraint_name, decision.on_delete),
+        done_when=foreign_key_exists(*as_planned(decision)),
+        undo_when=foreign_key_exists(*as_planned(decision)),
         hazards=tuple(_add_hazards(decision)),
         object_name=decision.constraint_name,
         table=referencing.table,
@@ -79,12 +79,12 @@ def validate_foreign_key(number: int, decision: Decision, *, rows: int) -> Step:
                 sql=f"ALTER TABLE {qualified(referencing.table)} VALIDATE CONSTRAINT {identifier(decision.constraint_name)}",
                 locks=(
                     TableLock(table=referencing.table, level=LockLevel.SHARE_UPDATE_EXCLUSIVE),
-                    TableLock(table=referenced.table, level=LockLevel.ROW_SHARE),
+                    *(TableLock(table=name, level=LockLevel.ROW_SHARE) for name in {referenced.table} - {referencing.table}),
                 ),
                 lock_policy=LockPolicy.LONG,
             ),
         ),
-        done_when=foreign_key_is_validated(referencing, referenced, decision.constraint_name, decision.on_delete),
+        done_when=foreign_key_is_validated(*as_planned(decision)),
         hazards=(
             Hazard(
                 kind=HazardKind.SCANS_TABLE,
@@ -97,24 +97,43 @@ def validate_foreign_key(number: int, decision: Decision, *, rows: int) -> Step:
     )
 
 
-def revalidated(step: Step, decision: Decision) -> Step:
-    """Return the validation of a key that was there before, NOT VALID. Undoing drops it, and adds it NOT VALID after rows are restored."""
-    table = decision.referencing.table
-    both = tuple(dict.fromkeys((table, decision.referenced.table)))
-    drop = f"ALTER TABLE {qualified(table)} DROP CONSTRAINT IF EXISTS {identifier(decision.constraint_name)}"
-    add = f"ALTER TABLE {qualified(table)} ADD {_definition(decision)} NOT VALID"
-    undo = ((drop, LockLevel.ACCESS_EXCLUSIVE), (add, LockLevel.SHARE_ROW_EXCLUSIVE))
-    statements = (
-        Statement(sql=sql, locks=tuple(TableLock(table=name, level=level) for name in both), lock_policy=LockPolicy.SHORT)
-        for sql, level in undo
+def revalidated(step: Step, decision: Decision, key: ForeignKey) -> Step:
+    """Return the validation of a key that was there before, NOT VALID.
+
+    PostgreSQL cannot take a validation back: undoing drops the key, and adds it as it was declared after rows are restored.
+    """
+    table, name = decision.referencing.table, identifier(decision.constraint_name)
+    alter = f"ALTER TABLE {qualified(table)}"
+    undo = [
+        (f"{alter} DROP CONSTRAINT IF EXISTS {name}", _on_both(decision, LockLevel.ACCESS_EXCLUSIVE)),
+        (f"{alter} ADD CONSTRAINT {name} {key.definition}", _on_both(decision, LockLevel.SHARE_ROW_EXCLUSIVE)),
+    ]
+    if key.comment:
+        lock = TableLock(table=table, level=LockLevel.ACCESS_SHARE)
+        undo.append((f"COMMENT ON CONSTRAINT {name} ON {qualified(table)} IS {literal(key.comment)}", (lock,)))
+    return replace(
+        step,
+        undo=tuple(Statement(sql=sql, locks=locks, lock_policy=LockPolicy.SHORT) for sql, locks in undo),
+        undo_when=foreign_key_is_defined(table, decision.constraint_name, key.definition),
     )
-    is_there = foreign_key_exists(decision.referencing, decision.referenced, decision.constraint_name, decision.on_delete)
-    return replace(step, undo=tuple(statements), undo_when=is_there)
+
+
+def as_planned(decision: Decision) -> tuple[ColumnSet, ColumnSet, str, OnDelete, tuple[str, ...]]:
+    """Return what the conditions about a key compare."""
+    columns = decision.set_null_columns if decision.on_delete is OnDelete.SET_NULL else ()
+    return decision.referencing, decision.referenced, decision.constraint_name, decision.on_delete, columns
+
+
+def _on_both(decision: Decision, level: LockLevel) -> tuple[TableLock, ...]:
+    tables = dict.fromkeys((decision.referencing.table, decision.referenced.table))
+    return tuple(TableLock(table=table, level=level) for table in tables)
 
 
 def _definition(decision: Decision) -> str:
     referencing, referenced = decision.referencing, decision.referenced
+    named = f" ({identifiers(decision.set_null_columns)})" if decision.set_null_columns else ""
     return (
         f"CONSTRAINT {identifier(decision.constraint_name)} FOREIGN KEY ({identifiers(referencing.columns)})"
         f" REFERENCES {qualified(referenced.table)} ({identifiers(referenced.columns)}) ON DELETE {decision.on_delete}"
+        f"{named if decision.on_delete is OnDelete.SET_NULL else ''}"
     )

@@ -7,10 +7,10 @@ from holdfastd.plan.model import LockPolicy, Statement, Step, StepKind
 
 
 def ledger_ddl() -> tuple[str, ...]:
-    """Return the statements of ledger.sql, comments left out."""
+    """Return the statements of ledger.sql, comments left out. Running them again brings an older ledger up to date."""
     text = files("holdfastd.plan").joinpath("ledger.sql").read_text(encoding="utf-8")
     code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    return tuple(statement.strip() for statement in code.rstrip().removesuffix(";").split(";\n") if statement.strip())
+    return tuple(statement.strip() for statement in code.split("\n\n") if statement.strip())
 
 
 def prepare(number: int) -> Step:

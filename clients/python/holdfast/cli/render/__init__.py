@@ -6,9 +6,10 @@ from typing import Any
 from google.protobuf.message import Message
 from rich.console import RenderableType
 
-from holdfast.cli.render import audits, databases, jobs, log, plans
+from holdfast.cli.render import audits, backups, checks, databases, jobs, log, plans
 from holdfast.v1 import audit_log_service_pb2 as log_pb
 from holdfast.v1 import audit_service_pb2 as audit_pb
+from holdfast.v1 import backup_service_pb2 as backup_pb
 from holdfast.v1 import database_service_pb2 as database_pb
 from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import migration_service_pb2 as migration_pb
@@ -37,11 +38,17 @@ RENDERERS: dict[type[Message], Renderer] = {
     plan_pb.ApprovePlanResponse: lambda response: plans.head(response.plan),
     plan_pb.RejectPlanResponse: lambda response: plans.head(response.plan),
     plan_pb.ListPlansResponse: lambda response: plans.many(response.plans),
+    plan_pb.CheckPlanResponse: checks.of_plan,
     plan_pb.RenderPlanResponse: lambda response: response.script,
     migration_pb.ApplyPlanResponse: lambda response: jobs.one(response.job),
     migration_pb.RollBackResponse: lambda response: jobs.one(response.job),
+    migration_pb.RestoreRowsResponse: lambda response: jobs.one(response.job),
+    backup_pb.ListBackupsResponse: lambda response: backups.many(response.backups),
+    backup_pb.PurgeBackupsResponse: lambda response: backups.purged(response.backups),
     job_pb.GetJobResponse: lambda response: jobs.one(response.job),
     job_pb.CancelJobResponse: lambda response: jobs.one(response.job),
+    job_pb.PauseJobResponse: lambda response: jobs.one(response.job),
+    job_pb.ResumeJobResponse: lambda response: jobs.one(response.job),
     job_pb.ListJobsResponse: lambda response: jobs.many(response.jobs),
     log_pb.ListEntriesResponse: lambda response: log.entries(response.entries),
     log_pb.VerifyEntriesResponse: log.verified,

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from holdfast.cli.render.checks import listed
 from holdfast.cli.render.shapes import facts, listing, or_nothing
 from holdfast.cli.render.words import clean, moment, state
-from holdfast.v1.database_service_pb2 import CheckDatabaseResponse, CheckState, Database, DatabaseState
+from holdfast.v1.database_service_pb2 import CheckDatabaseResponse, Database, DatabaseState
 
 
 def one(database: Database) -> RenderableType:
@@ -41,10 +42,4 @@ def many(databases: Iterable[Database]) -> RenderableType:
 
 def checks(response: CheckDatabaseResponse) -> RenderableType:
     """Return what was checked, and what to do about it."""
-    table = listing("Check", "Outcome", "Seen")
-    for check in response.checks:
-        seen = Text(clean(check.message))
-        if check.cure:
-            seen.append(f"\n{clean(check.cure)}", style="dim")
-        table.add_row(clean(check.id), state(CheckState, check.state), seen)
-    return Group(one(response.database), "", or_nothing(table, "Nothing was checked."))
+    return Group(one(response.database), "", listed(response.checks))

@@ -7,7 +7,16 @@ from rich.text import Text
 
 from holdfast.cli.render.shapes import Cell, facts, listing, or_nothing
 from holdfast.cli.render.words import clean, lasted, minute, moment, number, relationship, state, word
-from holdfast.v1.core_pb2 import JOB_KIND_ROLLBACK, Job, JobKind, JobState, Verification
+from holdfast.v1.core_pb2 import (
+    JOB_KIND_RESTORE,
+    JOB_KIND_ROLLBACK,
+    JOB_STATE_CANCELLED,
+    JOB_STATE_RUNNING,
+    Job,
+    JobKind,
+    JobState,
+    Verification,
+)
 
 
 def one(job: Job) -> RenderableType:
@@ -21,14 +30,21 @@ def one(job: Job) -> RenderableType:
         ("started", f"{moment(job.create_time)} by {clean(job.principal) or 'nobody'}"),
         ("took", lasted(job.create_time, job.end_time)),
     ]
-    for name, value in (("audit", job.audit_id), ("plan", job.plan_id), ("undoes", job.application_id)):
+    of_application = "rows of" if job.kind == JOB_KIND_RESTORE else "undoes"
+    for name, value in (("audit", job.audit_id), ("plan", job.plan_id), (of_application, job.application_id)):
         if value:
             pairs.append((name, clean(value)))
     if progress.total:
         pairs.append(("steps", f"{number(progress.done)} of {number(progress.total)}"))
-    if job.cancel_requested:
+    if job.progress.waiting_for:
+        pairs.append(("waiting", Text(clean(job.progress.waiting_for), style="yellow")))
+    elif job.pause_requested:
+        pairs.append(("pause", "requested"))
+    if job.cancel_requested and job.state == JOB_STATE_RUNNING:
         pairs.append(("cancel", "requested"))
-    if job.error_message:
+    if job.state == JOB_STATE_CANCELLED and job.error_message:
+        pairs.append(("left", clean(job.error_message)))
+    elif job.error_message:
         pairs.append(("error", Text(clean(f"{job.error_message} [{job.error_reason}]"), style="red")))
     head = facts(pairs)
     return Group(head, "", verifications(job.verifications, undone=job.kind == JOB_KIND_ROLLBACK)) if job.verifications else head
@@ -42,7 +58,7 @@ def many(jobs: Iterable[Job]) -> RenderableType:
             clean(job.id),
             word(JobKind, job.kind),
             clean(job.database),
-            state(JobState, job.state),
+            Text.assemble(state(JobState, job.state), ", waiting" if job.progress.waiting_for else ""),
             minute(job.create_time),
         )
     return or_nothing(table, "There is no job yet.")

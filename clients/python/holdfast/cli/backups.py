@@ -1,0 +1,74 @@
+"""`holdfast restore`, `backups …`: the rows that applications took away, put back or deleted for good."""
+
+import functools
+import sys
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from holdfast.cli.arguments import Detach, JobId, Name
+from holdfast.cli.durations import duration
+from holdfast.cli.failures import InputError
+from holdfast.cli.following import follow, show_end
+from holdfast.cli.session import Session, command
+from holdfast.pages import every_page
+
+app = typer.Typer(name="backups", help="List and purge backups.", no_args_is_help=True)
+commands = typer.Typer()
+
+Relationships = Annotated[
+    list[str], typer.Option("--relationship", metavar="R", help="Only rows of this relationship; may be repeated.", show_default=False)
+]
+Relink = Annotated[bool, typer.Option("--relink", help="Only rows whose referenced row is there again; the others stay in the backup.")]
+OfPlan = Annotated[str, typer.Option("--plan", metavar="PLAN", help="Only the backup of this plan.")]
+OlderThan = Annotated[
+    timedelta | None,
+    typer.Option("--older-than", metavar="TIME", parser=duration, help="Only backups this old, such as 90d. Without it: 30d."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@command(commands, "restore", example="holdfast restore JOB --relink")
+async def restore(
+    session: Session,
+    job_id: JobId,
+    relationship: Relationships = [],  # noqa: B006
+    relink: Relink = False,
+    detach: Detach = False,
+) -> None:
+    """Put backed-up rows of an application back while its keys stay.
+
+    JOB is the application. Refused as a whole while a key would reject a row.
+    """
+    if detach:
+        started = await session.client.start_restore(job_id, relationship_ids=relationship, relink=relink)
+        session.show(started)
+        session.tell(f"Next: holdfast watch {started.job.id}")
+        return
+    await show_end(session, await follow(session, session.client.restore(job_id, relationship_ids=relationship, relink=relink)))
+
+
+@command(app, "list", example="holdfast backups list shop")
+async def list_(session: Session, name: Name) -> None:
+    """List the backups of a database, newest first."""
+    session.show(await every_page(functools.partial(session.client.list_backups, name)))
+
+
+@command(app, "purge", example="holdfast backups purge shop --older-than 90d")
+async def purge(session: Session, name: Name, plan: OfPlan = "", older_than: OlderThan = None, yes: Yes = False) -> None:
+    """Delete backed-up rows for good.
+
+    Rolling back or restoring them is not possible afterwards.
+    """
+    if not yes:
+        _ask(f"Delete {f'the backup of {plan}' if plan else 'all old backups'} in {name} for good?")
+    session.show(await session.client.purge_backups(name, plan_id=plan, older_than=older_than))
+
+
+def _ask(question: str) -> None:
+    """Go on only when a person says so."""
+    if not sys.stdin.isatty():
+        raise InputError("Nobody is there to ask; say --yes if you mean it.")
+    if not typer.confirm(question, err=True):
+        raise InputError("Nothing was purged.")

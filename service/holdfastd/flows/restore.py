@@ -1,0 +1,85 @@
+"""Starting restores: rows come back while keys stay. All that can be refused is refused here, before a job exists."""
+
+from holdfastd.catalog.read import read_catalog
+from holdfastd.errors import HoldfastError, NotFound, Reason, Refused
+from holdfastd.execute import ledger
+from holdfastd.execute.outlook import look, refuse_outlook
+from holdfastd.execute.restore import chosen
+from holdfastd.flows import jobs as flows_jobs
+from holdfastd.flows.context import Caller, Services
+from holdfastd.flows.deeds import answered, deed, log_failure, once
+from holdfastd.flows.migrations import content_of, refuse_overtaken, refuse_unfinished
+from holdfastd.flows.targets import reading
+from holdfastd.jobs.model import Job, JobKind, JobOptions
+from holdfastd.store import databases, jobs, plans
+from holdfastd.store.model import DatabaseRecord, PlanRecord
+
+
+async def restore(services: Services, caller: Caller, job_id: str, options: JobOptions) -> Job:
+    """Make sure that the rows of an application can come back, then queue the restore."""
+    content = {"job_id": job_id, **content_of(options)}
+    earlier = await answered(services, caller, "RestoreRows", content)
+    if earlier is not None:
+        return await flows_jobs.get(services, earlier)
+    async with services.store.connection() as connection:
+        application = await jobs.get(connection, job_id)
+        refuse_unfinished(application)
+        refuse_overtaken(application, await jobs.last_application(connection, application.plan_id))
+        plan = await plans.get(connection, application.plan_id)
+        record = await databases.get(connection, application.database)
+    try:
+        _refuse_unknown(plan, options)
+        await _refuse_unrestorable(services, record, plan, options)
+    except HoldfastError as error:
+        await log_failure(services, caller, "plan.restore", error, database=record.name, subject=plan.id)
+        raise
+    async with deed(services, caller, "plan.restore", database=record.name, subject=plan.id) as doing:
+
+        async def enqueue() -> str:
+            job = await jobs.enqueue(
+                doing.connection,
+                kind=JobKind.RESTORE,
+                database=record.name,
+                database_id=record.id,
+                principal=caller.principal,
+                plan_id=plan.id,
+                application_id=application.id,
+                options=options,
+            )
+            return job.id
+
+        restore_id = await once(doing, caller, "RestoreRows", content, enqueue)
+        doing.details = {"job": restore_id, "application": application.id, "relink": str(options.relink).lower()}
+        return await jobs.get(doing.connection, restore_id)
+
+
+def _refuse_unknown(plan: PlanRecord, options: JobOptions) -> None:
+    known = {decision.relationship_id for decision in plan.plan.decisions}
+    for relationship_id in options.relationship_ids:
+        if relationship_id not in known:
+            message = f"Plan {plan.id} has no relationship {relationship_id}; `holdfast plans show {plan.id}` lists them."
+            raise NotFound(message, reason=Reason.RELATIONSHIP_NOT_FOUND, facts={"relationship_id": relationship_id})
+
+
+async def _refuse_unrestorable(services: Services, record: DatabaseRecord, plan: PlanRecord, options: JobOptions) -> None:
+    steps = chosen(plan.plan, options.relationship_ids)
+    async with reading(services, record, "preflight") as connection:
+        if not steps or not await ledger.exists(connection):
+            raise _nothing_saved(plan)
+        await ledger.refuse_purged(connection, plan.id, [step.number for step in steps])
+        catalog = await read_catalog(connection, with_partitions=True)
+        outlook = await look(connection, catalog, plan.id, plan.plan, steps, relink=options.relink)
+        if not outlook.rows:
+            raise _nothing_saved(plan)
+        refuse_outlook(outlook, relink=options.relink)
+        if not outlook.relinkable:
+            message = (
+                f"None of the {outlook.rows} rows can be linked again: what they reference is still gone, or their values were changed"
+                " since. Nothing was touched."
+            )
+            raise Refused(message, reason=Reason.RESTORE_REJECTED, facts={"rejected": str(outlook.rejected), "relinkable": "0"})
+
+
+def _nothing_saved(plan: PlanRecord) -> Refused:
+    message = f"The backup holds no row of this to put back: plan {plan.id} took none away, or they are back already."
+    return Refused(message, reason=Reason.BACKUP_GONE, facts={"plan_id": plan.id})
