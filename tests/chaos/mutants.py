@@ -84,7 +84,7 @@ MUTANTS = (
     Mutant(
         name="no limit to growth",
         breaks="far more rows are deleted than somebody approved",
-        edits=((_CLEAN_UP, "        self._refuse_growth(total)\n", ""),),
+        edits=((_CLEAN_UP, "        if self.total > allowed:\n", "        if self.total > allowed and not allowed:\n"),),
         caught_by=(f"{RACES}test_no_more_rows_are_deleted_than_were_approved",),
     ),
     Mutant(

@@ -18,7 +18,7 @@ _TAKEN = "SELECT coalesce(pg_catalog.sum(n_tup_del), 0)::bigint FROM pg_catalog.
 _CLEAN_UP = """
 DECLARE
   batch bigint; low bigint; high bigint; blocks bigint; left_over bigint; changed bigint; saved bigint; added bigint;
-  before bigint; after bigint; deletes bigint; again boolean; addresses text[]; some text[]; position integer;
+  before bigint; after bigint; deletes bigint; again boolean; addresses text[]; chunk text[]; position integer;
 BEGIN
   FOR walk IN 1..10 LOOP
     blocks := pg_catalog.pg_relation_size({table}::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint;
@@ -28,23 +28,23 @@ BEGIN
       EXECUTE {find} INTO addresses USING '(' || low || ',0)', '(' || high || ',0)', {most}::bigint;
       position := 1;
       WHILE position <= pg_catalog.cardinality(addresses) LOOP
-      some := addresses[position:position + {limit} - 1];
-      position := position + {limit};
-      EXECUTE {lock};
-      INSERT INTO holdfast.ledger (plan_id, step, entry) VALUES ({plan}, {step}, 'BATCH') RETURNING id INTO batch;
-      EXECUTE {back_up} USING batch, some;
-      EXECUTE {recheck} USING batch;
+        chunk := addresses[position:position + {limit} - 1];
+        position := position + {limit};
+        EXECUTE {lock};
+        INSERT INTO holdfast.ledger (plan_id, step, entry) VALUES ({plan}, {step}, 'BATCH') RETURNING id INTO batch;
+        EXECUTE {back_up} USING batch, chunk;
+        EXECUTE {recheck} USING batch;
 {expansions}      {taken} INTO before;
-      EXECUTE {change} USING batch;
-      GET DIAGNOSTICS changed = ROW_COUNT;
-      {taken} INTO after;
-      SELECT pg_catalog.count(*) FILTER (WHERE via = 0), pg_catalog.count(*) FILTER (WHERE action = 'DELETE'), pg_catalog.count(*)
-        INTO saved, deletes, added FROM holdfast.backup AS rows WHERE rows.batch = clean_up.batch;
-      IF changed <> saved OR (after - before <> deletes AND pg_catalog.current_setting('track_counts')::boolean) THEN
-        RAISE EXCEPTION '% rows were backed up, % changed, % deleted: a trigger or rule interferes', added, changed, after - before;
-      END IF;
+        EXECUTE {change} USING batch;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        {taken} INTO after;
+        SELECT pg_catalog.count(*) FILTER (WHERE via = 0), pg_catalog.count(*) FILTER (WHERE action = 'DELETE'), pg_catalog.count(*)
+          INTO saved, deletes, added FROM holdfast.backup AS rows WHERE rows.batch = clean_up.batch;
+        IF changed <> saved OR (after - before <> deletes AND pg_catalog.current_setting('track_counts')::boolean) THEN
+          RAISE EXCEPTION '% rows were backed up, % changed, % deleted: a trigger or rule interferes', added, changed, after - before;
+        END IF;
 {left}      UPDATE holdfast.ledger SET row_count = added WHERE id = clean_up.batch;
-      COMMIT;
+        COMMIT;
       END LOOP;
       IF pg_catalog.cardinality(addresses) < {most} THEN
         low := high;

@@ -118,7 +118,8 @@ class Watch:
             parameters: tuple[object, ...] = ()
             if step.recipe is not None:
                 batches[step.number] = await self.work.fetchval(BATCH)
-                parameters = (batches[step.number], "(0,0)", "(1000,0)", 1000)
+                addresses = await self.work.fetchval(f"SELECT array_agg(ctid::text) FROM ONLY {step.recipe.tables[0]}")
+                parameters = (batches[step.number], addresses)
             for statement in step.statements:
                 await self.run(statement, parameters)
         return batches
