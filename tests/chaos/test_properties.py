@@ -162,9 +162,10 @@ class Machine(RuleBasedStateMachine):
             return
         self.before = await checker.read_state(self.stage.server, self.dsn)
         trap = Trap(at="COMMIT", visit=visit, fault=_FAULTS.get(what), meanwhile=self._cancel if what == "cancel" else None)
+        self.application = job = await migrations.apply(self.stage.replica.services, CALLER, plan.id)
+        # The preflight commits, too: the trap is for the job.
         if what != "nothing":
             self.stage.proxy.set_trap(trap)
-        self.application = job = await migrations.apply(self.stage.replica.services, CALLER, plan.id)
         ended = await self.stage.replica.end(job)
         self.stage.proxy.traps.clear()
         counted.cases += 1
@@ -194,9 +195,10 @@ class Machine(RuleBasedStateMachine):
     async def _roll_back(self, visit: int, fault: Fault | None) -> None:
         assert self.application is not None
         assert self.before is not None
+        job = await migrations.roll_back(self.stage.replica.services, CALLER, self.application.id)
         if fault is not None:
             self.stage.proxy.set_trap(Trap(at="COMMIT", visit=visit, fault=fault))
-        await self.stage.replica.roll_back(self.application)
+        await self.stage.replica.succeed(job)
         self.stage.proxy.traps.clear()
         self.application = None
         checker.same(await checker.read_state(self.stage.server, self.dsn), self.before)
