@@ -12,6 +12,7 @@ from holdfast.cli.durations import duration
 from holdfast.cli.failures import InputError
 from holdfast.cli.following import follow, show_end
 from holdfast.cli.session import Session, command
+from holdfast.cli.throttling import MaxActiveSessions, MaxReplicaLag, MaxWalRate, throttle
 from holdfast.pages import every_page
 
 app = typer.Typer(name="backups", help="List and purge backups.", no_args_is_help=True)
@@ -36,17 +37,22 @@ async def restore(
     relationship: Relationships = [],  # noqa: B006
     relink: Relink = False,
     detach: Detach = False,
+    max_replica_lag: MaxReplicaLag = None,
+    max_active_sessions: MaxActiveSessions = 0,
+    max_wal_rate: MaxWalRate = None,
 ) -> None:
     """Put backed-up rows of an application back while its keys stay.
 
     JOB is the application. Refused as a whole while a key would reject a row.
     """
+    holds_back = throttle(max_replica_lag, max_active_sessions, max_wal_rate)
     if detach:
-        started = await session.client.start_restore(job_id, relationship_ids=relationship, relink=relink)
+        started = await session.client.start_restore(job_id, relationship_ids=relationship, relink=relink, throttle=holds_back)
         session.show(started)
         session.tell(f"Next: holdfast watch {started.job.id}")
         return
-    await show_end(session, await follow(session, session.client.restore(job_id, relationship_ids=relationship, relink=relink)))
+    items = session.client.restore(job_id, relationship_ids=relationship, relink=relink, throttle=holds_back)
+    await show_end(session, await follow(session, items))
 
 
 @command(app, "list", example="holdfast backups list shop")

@@ -676,7 +676,7 @@ class _EventKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     EVENT_KIND_STARTED: _EventKind.ValueType  # 1
     """A replica took the job."""
     EVENT_KIND_RESUMED: _EventKind.ValueType  # 2
-    """A replica took the job over from another, or from itself after a crash."""
+    """A replica took the job over from another, or from itself after a crash; or it goes on after a pause."""
     EVENT_KIND_STEP_STARTED: _EventKind.ValueType  # 3
     """A step (or a relationship's count) began."""
     EVENT_KIND_PROGRESS: _EventKind.ValueType  # 4
@@ -708,7 +708,7 @@ EVENT_KIND_UNSPECIFIED: EventKind.ValueType  # 0
 EVENT_KIND_STARTED: EventKind.ValueType  # 1
 """A replica took the job."""
 EVENT_KIND_RESUMED: EventKind.ValueType  # 2
-"""A replica took the job over from another, or from itself after a crash."""
+"""A replica took the job over from another, or from itself after a crash; or it goes on after a pause."""
 EVENT_KIND_STEP_STARTED: EventKind.ValueType  # 3
 """A step (or a relationship's count) began."""
 EVENT_KIND_PROGRESS: EventKind.ValueType  # 4
@@ -1597,7 +1597,7 @@ class Job(google.protobuf.message.Message):
     error_reason: builtins.str
     """`ErrorReason` of the failure; empty unless failed."""
     error_message: builtins.str
-    """The failure in words, and what to do next; empty unless failed."""
+    """The failure in words, and what to do next; of a cancelled job, what it left in force. Empty otherwise."""
     cancel_requested: builtins.bool
     """True once somebody asked to cancel it."""
     principal: builtins.str
