@@ -18,6 +18,8 @@ _QUERIES = load_queries("holdfastd.execute", "throttle.sql")
 _LOOK_EVERY_SECONDS = 1.0
 #: A rate over a longer time says nothing about now: in between, our own index may have been built.
 _LONGEST_INTERVAL_SECONDS = 5.0
+#: A burst is waited for no longer than this, unless as much is written all the time.
+_LONGEST_DEBT_SECONDS = 60.0
 _UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
 
 
@@ -61,6 +63,8 @@ class Throttling:
     #: What cannot be seen, once it was found out; the caller takes it away when it is told.
     blind: str = ""
     _last: Look | None = None
+    #: Since when the WAL is counted: what was written too fast is waited for, not only what is being written.
+    _anchor: Look | None = None
     _found: tuple[Excess, ...] = ()
     _is_blind: bool = False
     #: Per replica, a position that was not replayed yet, and when it was flushed at the latest.
@@ -99,7 +103,7 @@ class Throttling:
 
     def judge(self, now: Look) -> tuple[Excess, ...]:
         """Return what a look shows to be too much, compared with the look before."""
-        return (*self._lagging(now), *_crowded(now, self.throttle), *_writing(self._last, now, self.throttle))
+        return (*self._lagging(now), *_crowded(now, self.throttle), *self._writing(now))
 
     def _lagging(self, now: Look) -> Sequence[Excess]:
         limit = self.throttle.max_replica_lag_seconds
@@ -121,6 +125,20 @@ class Throttling:
         self._marks[replica.pid] = position, since
         return max(replica.lag_seconds, now.at - since)
 
+    def _writing(self, now: Look) -> Sequence[Excess]:
+        limit, last = self.throttle.max_wal_bytes_per_second, self._last
+        if not limit or last is None or now.at - last.at > _LONGEST_INTERVAL_SECONDS:
+            self._anchor = now
+            return ()
+        anchor = self._anchor or last
+        if now.at - anchor.at > _LONGEST_DEBT_SECONDS:
+            anchor = last
+        rate = (now.written - anchor.written) / (now.at - anchor.at)
+        self._anchor = now if rate <= limit else anchor
+        if rate <= limit:
+            return ()
+        return (Excess(limit="max_wal_rate", text=f"{_size(rate)} of WAL are written a second (limit {_size(limit)})"),)
+
     def _say_blind(self, what: str) -> None:
         if not self._is_blind:
             self.blind = f"{what}; nothing is held back for it."
@@ -132,16 +150,6 @@ def _crowded(now: Look, throttle: Throttle) -> Sequence[Excess]:
     if not limit or now.active_sessions <= limit:
         return ()
     return (Excess(limit="max_active_sessions", text=f"{now.active_sessions} other sessions are active (limit {limit})"),)
-
-
-def _writing(before: Look | None, now: Look, throttle: Throttle) -> Sequence[Excess]:
-    limit = throttle.max_wal_bytes_per_second
-    if not limit or before is None or now.at - before.at > _LONGEST_INTERVAL_SECONDS:
-        return ()
-    rate = (now.written - before.written) / (now.at - before.at)
-    if rate <= limit:
-        return ()
-    return (Excess(limit="max_wal_rate", text=f"{_size(rate)} of WAL are written a second (limit {_size(limit)})"),)
 
 
 def _size(count: float) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from holdfastd.errors import Conflict, HoldfastError, Reason
+from holdfastd.errors import HoldfastError
 from holdfastd.execute import ledger
 from holdfastd.execute.backups import Backup, find_purgeable, purge, read_backups
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import answered, deed, log_failure, once
-from holdfastd.flows.targets import reading, writing
-from holdfastd.store import databases, jobs, plans
+from holdfastd.flows.targets import reading, refuse_busy, writing
+from holdfastd.store import databases, plans
 from holdfastd.store.documents import decode, encode
 from holdfastd.store.model import DatabaseRecord
 
@@ -34,7 +34,7 @@ async def purge_backups(services: Services, caller: Caller, database: str, plan_
     async with services.store.connection() as connection:
         record = await databases.get(connection, database)
     try:
-        await _refuse_busy(services, record)
+        await refuse_busy(services, record)
         purged = await _purge(services, caller, record, plan_id, older_than)
     except HoldfastError as error:
         await log_failure(services, caller, "backup.purge", error, database=database, subject=plan_id)
@@ -61,14 +61,6 @@ async def _purge(services: Services, caller: Caller, record: DatabaseRecord, pla
 async def _refuse_unknown(services: Services, plan_id: str) -> None:
     async with services.store.connection() as connection:
         await plans.get(connection, plan_id)
-
-
-async def _refuse_busy(services: Services, record: DatabaseRecord) -> None:
-    async with services.store.connection() as connection:
-        job_id = await jobs.changing(connection, record.id)
-    if job_id:
-        message = f"Job {job_id} is changing database {record.name}; wait for it or cancel it."
-        raise Conflict(message, reason=Reason.DATABASE_BUSY, facts={"database": record.name, "job_id": job_id})
 
 
 def _counts(backups: Iterable[Backup]) -> dict[str, str]:

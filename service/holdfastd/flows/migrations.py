@@ -96,8 +96,10 @@ async def roll_back(services: Services, caller: Caller, job_id: str, options: Jo
         refuse_unfinished(application)
         refuse_overtaken(application, await jobs.last_application(connection, application.plan_id))
         plan = await plans.get(connection, application.plan_id)
+        later = [(job, await plans.get(connection, other)) for job, other in await jobs.later_applications(connection, application)]
         record = await databases.get(connection, application.database)
     try:
+        _refuse_built_upon(plan, later)
         await _refuse_inexact(services, record, plan, application)
     except HoldfastError as error:
         await log_failure(services, caller, "plan.roll_back", error, database=record.name, subject=plan.id)
@@ -137,6 +139,20 @@ def refuse_overtaken(application: Job, last: str) -> None:
     if application.id != last:
         message = f"Job {last} applied plan {application.plan_id} again since; name that one."
         raise Refused(message, reason=Reason.JOB_STATE, facts={"job": last})
+
+
+def _refuse_built_upon(plan: PlanRecord, later: Sequence[tuple[str, PlanRecord]]) -> None:
+    """What a later plan made of the same relationships would be undone along with this one, and its own rollback be wrong."""
+    ours = _included(plan)
+    for job, other in later:
+        shared = sorted(ours & _included(other))
+        if shared:
+            message = f"Job {job} applied plan {other.id} to {shared[0]} since; roll that one back first."
+            raise Refused(message, reason=Reason.JOB_STATE, facts={"job": job})
+
+
+def _included(plan: PlanRecord) -> frozenset[str]:
+    return frozenset(decision.relationship_id for decision in plan.plan.decisions if decision.included)
 
 
 async def _refuse_inexact(services: Services, record: DatabaseRecord, plan: PlanRecord, application: Job) -> None:

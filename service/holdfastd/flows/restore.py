@@ -9,7 +9,7 @@ from holdfastd.flows import jobs as flows_jobs
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import answered, deed, log_failure, once
 from holdfastd.flows.migrations import content_of, refuse_overtaken, refuse_unfinished
-from holdfastd.flows.targets import reading
+from holdfastd.flows.targets import reading, refuse_busy
 from holdfastd.jobs.model import Job, JobKind, JobOptions
 from holdfastd.store import databases, jobs, plans
 from holdfastd.store.model import DatabaseRecord, PlanRecord
@@ -29,6 +29,7 @@ async def restore(services: Services, caller: Caller, job_id: str, options: JobO
         record = await databases.get(connection, application.database)
     try:
         _refuse_unknown(plan, options)
+        await refuse_busy(services, record)
         await _refuse_unrestorable(services, record, plan, options)
     except HoldfastError as error:
         await log_failure(services, caller, "plan.restore", error, database=record.name, subject=plan.id)

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from holdfastd.catalog.model import Identity
-from holdfastd.errors import InvalidField, Reason, Refused
+from holdfastd.errors import Conflict, InvalidField, Reason, Refused
 from holdfastd.flows.context import DsnSource, Services
+from holdfastd.store import jobs
 from holdfastd.store.model import DatabaseRecord, DsnKind
 from holdfastd.target.errors import FAILURES, translate
 from holdfastd.target.identity import read_identity, session_role
@@ -84,3 +85,12 @@ def make_sure(record: DatabaseRecord, found: Identity) -> None:
             " remove it and add it again if that is meant."
         )
         raise Refused(message, reason=Reason.TARGET_CHANGED, facts={"database": record.name})
+
+
+async def refuse_busy(services: Services, record: DatabaseRecord) -> None:
+    """Refuse DATABASE_BUSY while a job changes a database."""
+    async with services.store.connection() as connection:
+        job_id = await jobs.changing(connection, record.id)
+    if job_id:
+        message = f"Job {job_id} is changing database {record.name}; wait for it or cancel it."
+        raise Conflict(message, reason=Reason.DATABASE_BUSY, facts={"database": record.name, "job_id": job_id})

@@ -72,11 +72,8 @@ def older_than(request: backup_service_pb2.PurgeBackupsRequest) -> timedelta:
     """Return how old backups must be to be purged."""
     if not request.HasField("older_than"):
         return RETENTION
-    try:
-        age = request.older_than.ToTimedelta()
-    except (ValueError, OverflowError):
-        age = timedelta(-1)
-    if age < timedelta() or age > LONGEST_RETENTION:
+    age = fields.duration(request.older_than)
+    if age is None or age > LONGEST_RETENTION:
         raise InvalidField("older_than", "older_than is no time between 0 s and 100 years; leave it out for 30 days.")
     return age
 
@@ -102,11 +99,8 @@ def estimate_after(options: audit_service_pb2.AuditOptions) -> timedelta | None:
     """Return how long a count may take before it is estimated instead; None: as long as it takes."""
     if not options.HasField("estimate_after"):
         return None
-    try:
-        limit = options.estimate_after.ToTimedelta()
-    except (ValueError, OverflowError):
-        limit = timedelta()
-    if limit <= timedelta():
+    limit = fields.duration(options.estimate_after)
+    if not limit:
         raise InvalidField("options.estimate_after", "options.estimate_after is not a time above 0 s; leave it out to count everything.")
     return limit
 
@@ -147,11 +141,8 @@ def throttle(message: core_pb2.Throttle) -> Throttle:
 def _replica_lag(message: core_pb2.Throttle) -> float:
     if not message.HasField("max_replica_lag"):
         return Throttle().max_replica_lag_seconds
-    try:
-        lag = message.max_replica_lag.ToTimedelta()
-    except (ValueError, OverflowError):
-        lag = timedelta()
-    if lag <= timedelta():
+    lag = fields.duration(message.max_replica_lag)
+    if not lag:
         raise InvalidField("throttle.max_replica_lag", "throttle.max_replica_lag is not a time above 0 s; leave it out for 10 s.")
     return lag.total_seconds()
 

@@ -6,7 +6,10 @@ A well-formed id that nobody has is not our business: the store answers NotFound
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
 
 from holdfastd.errors import InvalidField
 from holdfastd.names import MAX_NAME_BYTES
@@ -15,6 +18,9 @@ from holdfastd.rpc import tokens
 MAX_TEXT_BYTES = 4096
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
+#: What a timedelta just holds.
+_LONGEST_DURATION_SECONDS = 86_400 * 999_999
+_NANOS = 1_000_000_000
 
 _DATABASE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 #: Wider than the ids we give: what merely does not exist is NOT_FOUND, not malformed.
@@ -133,3 +139,10 @@ def _check_cursor(cursor: tuple[str, ...], parts: tuple[str, ...]) -> None:
     }
     if len(cursor) != len(parts) or not all(checks[part](value) for part, value in zip(parts, cursor, strict=True)):
         raise InvalidField("page_token", "The page token is damaged; send it as it was received.")
+
+
+def duration(message: Duration) -> timedelta | None:
+    """Return how long a message means, in whole microseconds; None for what is negative, too long or malformed."""
+    if not (0 <= message.seconds <= _LONGEST_DURATION_SECONDS and 0 <= message.nanos < _NANOS):
+        return None
+    return timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)

@@ -72,6 +72,20 @@ async def last_application(connection: Any, plan_id: str) -> str:
     return await connection.fetchval(query, searchable(plan_id)) or ""
 
 
+async def later_applications(connection: Any, application: Job) -> tuple[tuple[str, str], ...]:
+    """Return jobs, the last one first, that applied other plans to the database since and are in force, each with its plan."""
+    query = """
+        SELECT later.id, later.plan_id FROM jobs AS later
+        WHERE later.database_id = $1 AND later.kind = 'APPLICATION' AND later.id > $2 AND later.plan_id <> $3
+          AND (later.progress ->> 'done')::integer > 0
+          AND NOT EXISTS (SELECT FROM jobs AS undone WHERE undone.plan_id = later.plan_id AND undone.kind = 'ROLLBACK'
+                          AND undone.state = 'SUCCEEDED' AND undone.id > later.id)
+        ORDER BY later.id DESC
+    """
+    rows = await connection.fetch(query, application.database_id, application.id, application.plan_id)
+    return tuple((row["id"], row["plan_id"]) for row in rows)
+
+
 async def request_cancel(connection: Any, job_id: str, principal: str) -> Job:
     """Ask a job to stop: a queued one ends at once, a running one is told, an ended one stays as it is."""
     state = await connection.fetchval("SELECT state FROM jobs WHERE id = $1 FOR UPDATE", searchable(job_id))

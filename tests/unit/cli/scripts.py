@@ -15,7 +15,7 @@ PLAIN = {
     ("databases", "list"): ("ListDatabases", "databases list"),
     ("databases", "show", "charging"): ("GetDatabase", "databases show"),
     ("databases", "update", "charging", "--dsn", "postgresql://h/d"): ("UpdateDatabase", "databases update"),
-    ("databases", "remove", "charging"): ("RemoveDatabase", "databases remove"),
+    ("databases", "remove", "charging", "--yes"): ("RemoveDatabase", "databases remove"),
     ("databases", "check", "charging"): ("CheckDatabase", "databases check"),
     ("audit", "charging", "--detach"): ("StartAudit", "audit --detach"),
     ("audits", "list", "--database", "charging"): ("ListAudits", "audits list"),

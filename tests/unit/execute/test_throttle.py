@@ -47,6 +47,18 @@ def test_rate_is_of_the_time_between_two_looks(seconds: float, written: int, tex
     assert [excess.text for excess in throttling(QUIET, max_wal_bytes_per_second=50_000_000).judge(now)] == texts
 
 
+def test_a_burst_is_waited_for_until_the_rate_is_met() -> None:
+    """What was written too fast holds back as long as the limit would have taken for it, and a quiet second does not excuse it."""
+    watching = throttling(QUIET, max_wal_bytes_per_second=1_000_000)
+    held = []
+    for second in range(1, 8):
+        now = replace(QUIET, at=QUIET.at + second, written=QUIET.written + 5_000_000)
+        held.append(bool(watching.judge(now)))
+        watching._last = now
+
+    assert held == [True] * 4 + [False] * 3
+
+
 def test_first_look_knows_no_rate() -> None:
     assert throttling(max_wal_bytes_per_second=1).judge(QUIET) == ()
 

@@ -137,6 +137,8 @@ def test_backups_are_kept_for_thirty_days_unless_said_otherwise():
     assert decode.older_than(request) == timedelta()
     request.older_than.seconds = -1
     assert refused_field(decode.older_than, request) == "older_than"
+    request.older_than.seconds, request.older_than.nanos = 0, -500
+    assert refused_field(decode.older_than, request) == "older_than", "rounded, it would be nothing, and purge everything"
 
 
 def test_relationships_are_named_once_and_not_empty():
@@ -163,6 +165,8 @@ def test_a_throttle_is_what_was_asked_for():
         ("max_replica_lag", {"seconds": 0}),
         ("max_replica_lag", {"seconds": -1}),
         ("max_replica_lag", {"seconds": 2**62}),
+        ("max_replica_lag", {"seconds": 1, "nanos": -5}),
+        ("max_replica_lag", {"nanos": 2**31 - 1}),
         ("max_active_sessions", -1),
         ("max_wal_bytes_per_second", -1),
     ],

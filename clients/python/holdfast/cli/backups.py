@@ -1,16 +1,16 @@
 """`holdfast restore`, `backups …`: the rows that applications took away, put back or deleted for good."""
 
 import functools
-import sys
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from holdfast.cli.arguments import Detach, JobId, Name
+from holdfast.cli.asking import Yes, ask
 from holdfast.cli.durations import duration
-from holdfast.cli.failures import InputError
 from holdfast.cli.following import follow, show_end
+from holdfast.cli.resolve import resolve_one
 from holdfast.cli.session import Session, command
 from holdfast.cli.throttling import MaxActiveSessions, MaxReplicaLag, MaxWalRate, throttle
 from holdfast.pages import every_page
@@ -27,7 +27,6 @@ OlderThan = Annotated[
     timedelta | None,
     typer.Option("--older-than", metavar="TIME", parser=duration, help="Only backups this old, such as 90d. Without it: 30d."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @command(commands, "restore", example="holdfast restore JOB --relink")
@@ -45,14 +44,22 @@ async def restore(
 
     JOB is the application. Refused as a whole while a key would reject a row.
     """
+    wanted = await _relationship_ids(session, job_id, relationship)
     holds_back = throttle(max_replica_lag, max_active_sessions, max_wal_rate)
     if detach:
-        started = await session.client.start_restore(job_id, relationship_ids=relationship, relink=relink, throttle=holds_back)
+        started = await session.client.start_restore(job_id, relationship_ids=wanted, relink=relink, throttle=holds_back)
         session.show(started)
         session.tell(f"Next: holdfast watch {started.job.id}")
         return
-    items = session.client.restore(job_id, relationship_ids=relationship, relink=relink, throttle=holds_back)
+    items = session.client.restore(job_id, relationship_ids=wanted, relink=relink, throttle=holds_back)
     await show_end(session, await follow(session, items))
+
+
+async def _relationship_ids(session: Session, job_id: str, named: list[str]) -> list[str]:
+    if not named:
+        return []
+    database = (await session.client.get_job(job_id)).job.database
+    return [await resolve_one(session.client, database, name) for name in named]
 
 
 @command(app, "list", example="holdfast backups list shop")
@@ -68,13 +75,5 @@ async def purge(session: Session, name: Name, plan: OfPlan = "", older_than: Old
     Rolling back or restoring them is not possible afterwards.
     """
     if not yes:
-        _ask(f"Delete {f'the backup of {plan}' if plan else 'all old backups'} in {name} for good?")
+        ask(f"Delete {f'the backup of {plan}' if plan else 'all old backups'} in {name} for good?")
     session.show(await session.client.purge_backups(name, plan_id=plan, older_than=older_than))
-
-
-def _ask(question: str) -> None:
-    """Go on only when a person says so."""
-    if not sys.stdin.isatty():
-        raise InputError("Nobody is there to ask; say --yes if you mean it.")
-    if not typer.confirm(question, err=True):
-        raise InputError("Nothing was purged.")

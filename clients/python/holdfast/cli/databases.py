@@ -5,9 +5,11 @@ from pathlib import Path
 import typer
 
 from holdfast.cli.arguments import Dsn, DsnEnv, DsnFile, Name
+from holdfast.cli.asking import Yes, ask
 from holdfast.cli.failures import ExitCode, InputError
 from holdfast.cli.session import Session, command
 from holdfast.pages import every_page
+from holdfast.v1.core_pb2 import JOB_KIND_APPLICATION
 from holdfast.v1.database_service_pb2 import CHECK_STATE_BLOCKS_AUDIT, DsnSource
 
 app = typer.Typer(name="databases", help="Register, list and check databases.", no_args_is_help=True)
@@ -45,11 +47,15 @@ async def update(session: Session, name: Name, dsn_env: DsnEnv = "", dsn_file: D
 
 
 @command(app, "remove", example="holdfast databases remove shop")
-async def remove(session: Session, name: Name) -> None:
-    """Forget a database with its audits and plans.
+async def remove(session: Session, name: Name, yes: Yes = False) -> None:
+    """Forget a database with its audits, plans and jobs.
 
+    Applications can no longer be rolled back then.
     The audit log stays, and so does schema holdfast in the database.
     """
+    applied = (await session.client.list_jobs(database=name, kind=JOB_KIND_APPLICATION, page_size=1)).jobs
+    if applied and not yes:
+        ask(f"Plans were applied to {name}; after this they cannot be rolled back or restored. Forget it all the same?")
     session.show(await session.client.remove_database(name))
 
 

@@ -10,6 +10,8 @@ from holdfast.cli.durations import duration
 from holdfast.v1.core_pb2 import Throttle
 
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)(B|kB|MB|GB)", re.IGNORECASE)
+#: What the fields of the message hold.
+_MOST_BYTES, _MOST_SESSIONS = 2**63 - 1, 2**31 - 1
 _BYTES = {"b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
 
 
@@ -18,7 +20,10 @@ def rate(text: str) -> int:
     found = _SIZE.fullmatch(text)
     if found is None:
         raise typer.BadParameter(f"{text!r} is not a number of bytes such as 500kB, 50MB or 1GB")
-    return int(float(found[1]) * _BYTES[found[2].lower()])
+    count = int(float(found[1]) * _BYTES[found[2].lower()])
+    if count > _MOST_BYTES:
+        raise typer.BadParameter(f"{text!r} is more than any server writes")
+    return count
 
 
 MaxReplicaLag = Annotated[
@@ -26,7 +31,15 @@ MaxReplicaLag = Annotated[
     typer.Option("--max-replica-lag", metavar="TIME", parser=duration, help="Hold back while a replica is further behind (10s)."),
 ]
 MaxActiveSessions = Annotated[
-    int, typer.Option("--max-active-sessions", metavar="N", min=0, help="Hold back while more other sessions are active.")
+    int,
+    typer.Option(
+        "--max-active-sessions",
+        metavar="N",
+        min=0,
+        max=_MOST_SESSIONS,
+        help="Hold back while more other sessions are active.",
+        show_default="no limit",
+    ),
 ]
 MaxWalRate = Annotated[
     int | None,

@@ -38,7 +38,7 @@ def one(job: Job) -> RenderableType:
         pairs.append(("steps", f"{number(progress.done)} of {number(progress.total)}"))
     if job.progress.waiting_for:
         pairs.append(("waiting", Text(clean(job.progress.waiting_for), style="yellow")))
-    elif job.pause_requested:
+    if job.pause_requested and not job.progress.waiting_for.startswith("paused by"):
         pairs.append(("pause", "requested"))
     if job.cancel_requested and job.state == JOB_STATE_RUNNING:
         pairs.append(("cancel", "requested"))

@@ -1,0 +1,60 @@
+"""Applications that build upon each other are undone in the opposite order, and nothing else starts meanwhile."""
+
+import asyncpg
+import pytest
+
+from holdfastd.errors import Conflict, Refused
+from holdfastd.flows import migrations, restore
+from holdfastd.jobs.model import JobOptions
+from holdfastd.plan.model import OrphanAction, Override
+from integration.execute.scenarios import CUSTOMERS, delete
+from support.equality import state_of
+from support.harness import CALLER, harness
+from support.postgres import Server
+
+RELATIONSHIP = "public.orders(customer_id)->public.customers(id)"
+ORDERS = (
+    CUSTOMERS
+    + """
+    CREATE TABLE orders (id integer PRIMARY KEY, customer_id integer NOT NULL);
+    INSERT INTO orders SELECT n, n FROM generate_series(41, 60) AS n;
+    """
+)
+
+
+async def test_what_a_later_plan_built_upon_is_not_undone_first(postgres: Server, database: str) -> None:
+    """The first plan makes the key and leaves orphan rows, the second takes them and validates it."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(ORDERS)
+    await connection.close()
+    async with harness(postgres) as replica:
+        await replica.register(database)
+        before = await state_of(postgres, database)
+        await replica.audit()
+        left = Override(relationship_id=RELATIONSHIP, include=True, orphan_action=OrphanAction.LEAVE)
+        first = await replica.apply(await replica.plan("shop", left))
+        await replica.audit()
+        second = await replica.apply(await replica.plan("shop", Override(relationship_id=RELATIONSHIP, orphan_action=OrphanAction.DELETE)))
+
+        with pytest.raises(Refused, match=f"Job {second.id} applied plan .* roll that one back first"):
+            await migrations.roll_back(replica.services, CALLER, first.id)
+        await replica.roll_back(second)
+        await replica.roll_back(first)
+
+        assert await state_of(postgres, database) == before
+
+
+async def test_a_restore_does_not_look_while_a_rollback_works(postgres: Server, database: str) -> None:
+    """Its questions lock rows of the backup, which the rollback needs."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(ORDERS)
+    await connection.close()
+    async with harness(postgres) as replica:
+        await replica.register(database)
+        await replica.audit()
+        application = await replica.apply(await replica.plan("shop", delete(RELATIONSHIP)))
+        rollback = await migrations.roll_back(replica.services, CALLER, application.id)
+
+        with pytest.raises(Conflict, match=f"Job {rollback.id} is changing database shop"):
+            await restore.restore(replica.services, CALLER, application.id, JobOptions())
+        await replica.succeed(rollback)
