@@ -22,7 +22,8 @@ class Mutant:
     caught_by: tuple[str, ...]
 
 
-_CLEAN_UP, _APPLY, _BUILD, _PUT_BACK = "execute/clean_up.py", "execute/apply.py", "execute/index_build.py", "execute/put_back.py"
+_CLEAN_UP, _BATCH, _PUT_BACK = "execute/clean_up.py", "execute/batch.py", "execute/put_back.py"
+_APPLY, _BUILD = "execute/apply.py", "execute/index_build.py"
 
 MUTANTS = (
     Mutant(
@@ -30,7 +31,7 @@ MUTANTS = (
         name="rows not locked, no second look",
         breaks="a row is judged by what it was before somebody repaired it",
         edits=(
-            (_CLEAN_UP, "        await work.execute(recipe.recheck, batch)\n", ""),
+            (_BATCH, "        await work.execute(recipe.recheck, batch)\n", ""),
             ("plan/recipe.py", "      FOR UPDATE OF referencing) AS doomed", "      ) AS doomed"),
         ),
         caught_by=(f"{RACES}test_row_repaired_while_we_wait_for_it_stays",),
@@ -38,7 +39,7 @@ MUTANTS = (
     Mutant(
         name="referenced table not locked",
         breaks="a row is deleted though its referenced row commits a moment later",
-        edits=((_CLEAN_UP, "        await work.execute(recipe.lock)\n", ""),),
+        edits=((_BATCH, "        await work.execute(recipe.lock)\n", ""),),
         caught_by=(f"{RACES}test_referenced_row_that_commits_late_is_not_missed",),
     ),
     Mutant(
@@ -46,7 +47,7 @@ MUTANTS = (
         breaks="a crash between the two leaves rows both in the table and in the backup",
         edits=(
             (
-                _CLEAN_UP,
+                _BATCH,
                 "            await self._change(batch, saved)\n",
                 '            await work.execute("COMMIT; BEGIN")\n            await self._change(batch, saved)\n',
             ),
@@ -58,7 +59,7 @@ MUTANTS = (
         breaks="a crash between the two loses rows for good",
         edits=(
             (
-                _CLEAN_UP,
+                _BATCH,
                 '            await reach("CLEAN_UP.executed")\n',
                 """            kept = await work.fetch("SELECT * FROM holdfast.backup WHERE batch = $1", batch)
             await work.execute("DELETE FROM holdfast.backup WHERE batch = $1", batch)
@@ -74,15 +75,15 @@ MUTANTS = (
         name="dependents not backed up",
         breaks="rows that a cascade deletes are in no backup",
         edits=(
-            (_CLEAN_UP, "        await self._expand(batch)\n", ""),
-            (_CLEAN_UP, "        if counted and (", "        if counted and batch < 0 and ("),
+            (_BATCH, "        await self._expand(batch)\n", ""),
+            (_BATCH, "        if deletes != saved.deletes or ", "        if batch < 0 and deletes != saved.deletes and "),
         ),
         caught_by=(f"{LIFECYCLE}[pg18-cascades-three-levels-deep-are-in-the-backup]",),
     ),
     Mutant(
         name="changes by triggers not counted",
         breaks="what a user trigger deletes is in no backup",
-        edits=((_CLEAN_UP, "        if counted and (", "        if counted and batch < 0 and ("),),
+        edits=((_BATCH, "        if deletes != saved.deletes or ", "        if batch < 0 and deletes != saved.deletes and "),),
         caught_by=(f"{RACES}test_trigger_that_changes_more_is_refused",),
     ),
     Mutant(

@@ -6,7 +6,8 @@ from dataclasses import replace
 import asyncpg
 
 from holdfastd.catalog.model import Catalog, ForeignKey, Operator, Table
-from holdfastd.evidence.hindrances import find_followers, find_publication, find_refused_change
+from holdfastd.evidence.comeback import TRIED_ROWS, find_failing, find_unfit
+from holdfastd.evidence.hindrances import find_followers, find_forbidding, find_publication, find_refused_change
 from holdfastd.evidence.model import Closure, Edge
 from holdfastd.evidence.statements import count_orphans_sql, from_only, orphan_condition
 from holdfastd.names import ColumnSet, TableName
@@ -49,11 +50,15 @@ async def _find_obstacle(
 ) -> str:
     """Look for what forbids a change of the orphan rows of one table."""
     table = change.table
+    addresses = f"ARRAY(SELECT referencing.ctid FROM {from_only(table)} AS referencing WHERE {change.condition})"
     blocked = (
         find_move(catalog, table.name, change.values)
+        or await find_failing(connection, table, f"{addresses.removesuffix(')')} LIMIT {TRIED_ROWS})")
         or await find_published(connection, catalog, table, deletes=False)
         or await find_refused_change(connection, change)
         or await find_followers(connection, catalog, change, edges)
+        or await find_forbidding(connection, catalog, change, edges)
+        or await find_unfit(connection, table, addresses)
     )
     if blocked:
         return blocked

@@ -14,6 +14,7 @@ import asyncpg
 from holdfastd.catalog.model import Catalog, ForeignKey, OnDelete, Operator, TableKind
 from holdfastd.evidence.addresses import Addresses
 from holdfastd.evidence.changes import count_lost, find_move, find_published, lost
+from holdfastd.evidence.comeback import TRIED_ROWS, find_failing, find_unfit
 from holdfastd.evidence.hindrances import find_refused_change, find_unfollowed
 from holdfastd.evidence.model import Closure, Edge
 from holdfastd.evidence.statements import from_only, key_match, orphan_condition
@@ -24,6 +25,7 @@ from holdfastd.plan.changed import Change
 MOST_ROWS = 1_000_000
 #: Addresses in one parameter, and rows in one answer.
 _AT_ONCE = 50_000
+_GIVEN = "$1::text[]::tid[]"
 
 
 @dataclass(slots=True)
@@ -78,8 +80,8 @@ async def measure_closure(
         await _follow(walk, list(walk.deleted.items()))
         if not walk.blocked:
             await _find_protected(walk)
-        finders = (_find_disagreement, _find_double_update, _find_refused_nulls, _find_hindrance, lambda walk: _find_lost(walk, staying))
-        for find in finders:
+        finders = (_find_disagreement, _find_double_update, _find_stranded, _find_refused_nulls, _find_hindrance)
+        for find in (*finders, lambda walk: _find_lost(walk, staying)):
             if not walk.blocked:
                 await find(walk)
     if walk.is_full():
@@ -181,6 +183,15 @@ async def _find_hindrance(walk: _Walk) -> None:
             walk.blocked = walk.blocked or await find_published(walk.connection, walk.catalog, table, deletes=deletes)
             for part in rows[name].in_parts(_AT_ONCE) if deletes else ():
                 walk.blocked = walk.blocked or await find_unfollowed(walk.connection, walk.catalog, table, part)
+
+
+async def _find_stranded(walk: _Walk) -> None:
+    """Look for rows that could not come back as they are."""
+    for name in walk.deleted.keys() | walk.nulled.keys():
+        table = walk.catalog.tables[name]
+        for part in (walk.deleted.get(name, Addresses()) | walk.nulled.get(name, Addresses())).in_parts(_AT_ONCE):
+            walk.blocked = walk.blocked or await find_failing(walk.connection, table, _GIVEN, part[:TRIED_ROWS])
+            walk.blocked = walk.blocked or await find_unfit(walk.connection, table, _GIVEN, part)
 
 
 async def _find_lost(walk: _Walk, staying: Sequence[ForeignKey]) -> None:

@@ -9,9 +9,10 @@ import asyncpg
 
 from holdfastd.catalog.model import Catalog, ForeignKey, Match, Table
 from holdfastd.evidence.model import Edge
-from holdfastd.evidence.statements import from_only, key_match
+from holdfastd.evidence.statements import from_only, key_match, orphan_condition
 from holdfastd.names import identifier
-from holdfastd.plan.changed import Change, questions
+from holdfastd.plan.changed import Change, changed_rows, questions
+from holdfastd.target.errors import is_about_rows, sqlstate
 from holdfastd.target.rules import read_rules
 
 _UNFOLLOWED = """
@@ -66,10 +67,19 @@ async def find_refused_change(connection: asyncpg.Connection, change: Change, *p
     What a trigger would say cannot be known without trying.
     """
     for name, value in change.values.items():
+        column = change.table.column(name)
+        if column.generated or column.identity == "a":
+            return f"{name} of {change.table.name} is GENERATED ALWAYS, so no UPDATE can give it a value"
         if not await _does_type_take(connection, change.table, name, value):
             return f"{name} of {change.table.name} is of a domain that does not allow the value"
     for question in questions(change, await read_rules(connection, change.table)):
-        answers = await connection.fetchval(question.sql, *parameters)
+        try:
+            async with connection.transaction():
+                answers = await connection.fetchval(question.sql, *parameters)
+        except asyncpg.PostgresError as error:
+            if not is_about_rows(error):
+                raise
+            return f"a rule of {change.table.name} cannot be computed with the new values (SQLSTATE {sqlstate(error)})"
         for hindrance, is_met in zip(question.hindrances, answers, strict=True):
             if is_met:
                 return hindrance
@@ -105,6 +115,20 @@ async def find_followers(connection: asyncpg.Connection, catalog: Catalog, chang
         )
         if await connection.fetchval(query):
             return f"rows of {edge.referencing.table} reference the values that would change"
+    return ""
+
+
+async def find_forbidding(connection: asyncpg.Connection, catalog: Catalog, change: Change, edges: Sequence[Edge]) -> str:
+    """Look for keys of the same table that the new values would break: PostgreSQL checks them, though they be NOT VALID."""
+    for edge in edges:
+        if edge.referencing.table != change.table.name or not change.values.keys() & set(edge.referencing.columns):
+            continue
+        orphan = orphan_condition(catalog, edge.referencing, edge.referenced, edge.operators, alias="coming")
+        if await connection.fetchval(f"SELECT EXISTS (SELECT FROM (SELECT * FROM {changed_rows(change)}) AS coming WHERE {orphan})"):
+            return (
+                f"with the new values, some rows would be orphan rows of {edge.referencing}, whose key is enforced by then;"
+                " clean those up first"
+            )
     return ""
 
 

@@ -18,16 +18,18 @@ from holdfastd.execute.clean_up import CleanUp
 from holdfastd.execute.failpoints import reach
 from holdfastd.execute.gate import Gate
 from holdfastd.execute.index_build import IndexBuild, name_is_taken
+from holdfastd.execute.raised import raised, stopped_by_code
 from holdfastd.execute.reporter import Reporter
 from holdfastd.execute.session import TargetSession
-from holdfastd.execute.standing import read_standing, refuse_replaced
+from holdfastd.execute.standing import read_partitions, read_standing, refuse_new_partitions, refuse_replaced
 from holdfastd.execute.statement import run_locked
 from holdfastd.execute.verify import verify
 from holdfastd.jobs.model import EventKind, Happening, Progress, Verification
+from holdfastd.names import TableName
 from holdfastd.plan.build import tables_of
 from holdfastd.plan.lock_budgets import locks_of
 from holdfastd.plan.model import Decision, LockPolicy, Plan, Step, StepKind
-from holdfastd.target.errors import sqlstate
+from holdfastd.target.errors import is_gone, is_raised_by_code, sqlstate
 
 Result = TypeVar("Result")
 
@@ -45,12 +47,16 @@ class Application:
     rows_done: int = 0
     #: Object ids of the plan's tables when work began.
     standing: Mapping[str, int | None] = field(default_factory=dict)
+    #: The partitions of its partitioned tables then: each has its steps.
+    partitions: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
 
     async def run(self) -> tuple[Verification, ...]:
         """Run all steps that are not done; return what verifying showed. Refused when a step cannot be done."""
         if await ledger.exists(self.session.work):
             await ledger.claim(self.session, self.identity)
-        self.standing = await read_standing(self.session.work, tables_of(self.plan.steps, self.plan.decisions))
+        tables = tables_of(self.plan.steps, self.plan.decisions)
+        self.standing = await read_standing(self.session.work, tables)
+        self.partitions = await read_partitions(self.session.work, tables)
         for step in self.plan.steps[:-1]:
             await self.gate.passed()
             await refuse_replaced(self.session.work, self.standing)
@@ -86,8 +92,10 @@ class Application:
                 " replica identity before its rows are cleaned up. Nothing of this batch was changed; cure it, then apply the plan again."
             )
             raise Refused(message, reason=Reason.STEP_FAILED, facts={"sqlstate": sqlstate(error)}) from error
-        except _OF_TRIGGERS as error:
-            raise _raised(step, error) from error
+        except asyncpg.PostgresError as error:
+            if not is_raised_by_code(error) or (is_gone(error) and step.kind is not StepKind.CLEAN_UP):
+                raise
+            raise (raised if step.kind is StepKind.CLEAN_UP else stopped_by_code)(step.title, error) from error
         await reach(f"{step.kind}.effected")
         # A cleanup ends only when a look at the whole table found nothing that it did not take; validating the key proves it.
         if step.kind is not StepKind.CLEAN_UP and not await self._is_done(step):
@@ -128,6 +136,8 @@ class Application:
 
     async def _execute_and_note(self, step: Step) -> None:
         await ledger.hold_fence(self.session)
+        if step.kind is StepKind.ADD_FOREIGN_KEY and step.table is not None and step.table in self.partitions:
+            await refuse_new_partitions(self.session.work, step.table, self.partitions[step.table])
         await self._execute_all(step)
         await ledger.write(self.session, self.plan_id, step.number, "DONE")
         await reach(f"{step.kind}.before_commit")
@@ -183,17 +193,6 @@ class Application:
         return Progress(activity=step.title, done=step.number - (0 if ended else 1), total=len(self.plan.steps))
 
 
-#: What the code of triggers raises: our own statements were made for the catalog as it is.
-_OF_TRIGGERS = (
-    asyncpg.PLPGSQLError,
-    asyncpg.ExternalRoutineError,
-    asyncpg.DataError,
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedFunctionError,
-    asyncpg.UndefinedColumnError,
-)
-
-
 def _decision(plan: Plan, step: Step) -> Decision:
     return next(decision for decision in plan.decisions if decision.relationship_id == step.relationship_id)
 
@@ -202,16 +201,6 @@ def _is_as_planned(plan: Plan, result: Verification) -> bool:
     """Tell whether a key is there, and without orphan rows unless they were to stay."""
     validates = any(step.kind is StepKind.VALIDATE_FOREIGN_KEY and step.relationship_id == result.relationship_id for step in plan.steps)
     return result.declared and (not validates or (result.validated and result.orphan_rows_after == 0))
-
-
-def _raised(step: Step, error: asyncpg.PostgresError) -> HoldfastError:
-    """Say that code of the application stands in the way. Its own text may hold values of rows."""
-    message = (
-        f"{step.title}: a trigger or rule raised an error (SQLSTATE {sqlstate(error)}); the log of the server has its text. The names in it"
-        " must be qualified, as search_path is empty. Nothing of this batch was changed; let it pass, or leave these rows by policy, then"
-        " apply again."
-    )
-    return Refused(message, reason=Reason.STEP_FAILED, facts={"sqlstate": sqlstate(error)})
 
 
 def _violation(step: Step, error: asyncpg.PostgresError) -> HoldfastError:

@@ -17,6 +17,7 @@ from holdfastd.execute.statement import run_locked
 from holdfastd.jobs.model import EventKind, Happening, Progress
 from holdfastd.names import identifier
 from holdfastd.plan.model import LockLevel, LockPolicy, Step, TableLock
+from holdfastd.target.errors import is_connection_lost, is_gone, is_raised_by_code, sqlstate
 
 #: This run wrote one INTENT; another one is of an earlier run.
 _BEGUN_BEFORE = """
@@ -71,6 +72,13 @@ class IndexBuild:
         except (Cancelled, Refused):
             await self._leave_nothing()
             raise
+        except asyncpg.PostgresError as error:
+            if is_connection_lost(error):
+                raise
+            await self._leave_nothing()
+            if not is_raised_by_code(error) or is_gone(error):
+                raise
+            raise _cannot_be_built(self.step, error) from error
 
     async def _not_ours(self) -> Refused:
         """Take the intent back, so that the next run does not take for ours what has the name, and return the refusal."""
@@ -127,6 +135,22 @@ def name_is_taken(step: Step) -> Refused:
     """Return the refusal when something else has the name of what a step makes; it is never touched."""
     message = f"{step.title}: something else of the name {step.object_name} appeared since the plan was made; make a new plan."
     return Refused(message, reason=Reason.STEP_FAILED, facts={"name": step.object_name})
+
+
+def _cannot_be_built(step: Step, error: asyncpg.PostgresError) -> Refused:
+    """Say that PostgreSQL cannot build an index over these values. Its own text would show some."""
+    state = sqlstate(error)
+    if isinstance(error, asyncpg.ProgramLimitExceededError):
+        message = (
+            f"{step.title}: a value is too long for a btree index (SQLSTATE {state}); no index was left behind. Shorten the value, or make"
+            f" a new plan without {step.relationship_id} (`include: false` in its policy)."
+        )
+    else:
+        message = (
+            f"{step.title}: the index cannot be built (SQLSTATE {state}); the log of the server says why. No index was left behind. Cure"
+            " it, then apply the plan again."
+        )
+    return Refused(message, reason=Reason.STEP_FAILED, facts={"sqlstate": state})
 
 
 @dataclass(frozen=True, slots=True)

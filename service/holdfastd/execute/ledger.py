@@ -19,8 +19,6 @@ class SavedRows:
 
     deletes: int
     updates: int
-    #: Column changes in the rows to update: one row may be changed once per column.
-    changes: int
     #: The orphan rows themselves, dependents left out.
     orphans: int
 
@@ -72,7 +70,13 @@ async def end_begun(session: TargetSession, plan_id: str, step: int) -> None:
 async def saved_rows(connection: asyncpg.Connection, batch: int) -> SavedRows:
     """Return what a batch has saved so far."""
     row = await connection.fetchrow(QUERIES["saved_in_batch"], batch)
-    return SavedRows(deletes=row["deletes"], updates=row["updates"], changes=int(row["changes"]), orphans=row["orphans"])
+    return SavedRows(deletes=row["deletes"], updates=row["updates"], orphans=row["orphans"])
+
+
+async def rows_of_step(connection: asyncpg.Connection, plan_id: str, step: int) -> int:
+    """Return the rows of all batches of a step, whoever ran them, that were not put back since."""
+    rows: int = await connection.fetchval(QUERIES["rows_of_step"], plan_id, step)
+    return rows
 
 
 async def begun_steps(connection: asyncpg.Connection, plan_id: str) -> frozenset[int]:

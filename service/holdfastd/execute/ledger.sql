@@ -54,12 +54,17 @@ DELETE FROM holdfast.ledger
 WHERE id = $1;
 
 -- name: saved_in_batch
--- What one batch saved: rows to delete, rows to change, column changes, and how many of them are the orphan rows themselves.
+-- What one batch saved: rows to delete, rows to change, and how many of them are the orphan rows themselves.
 SELECT
   count(*) FILTER (WHERE action = 'DELETE') AS deletes,
   count(*) FILTER (WHERE action = 'UPDATE') AS updates,
-  coalesce(sum(cardinality(changed_columns)) FILTER (WHERE action = 'UPDATE'), 0) AS changes,
   count(*) FILTER (WHERE via = 0) AS orphans
+FROM holdfast.backup
+WHERE batch = $1;
+
+-- name: saved_addresses
+-- Where the rows were that one batch saved so far.
+SELECT coalesce(array_agg(row_id::text), '{}')
 FROM holdfast.backup
 WHERE batch = $1;
 
@@ -67,9 +72,19 @@ WHERE batch = $1;
 -- Rows that this transaction deleted and updated, cascades and triggers included, our own tables aside.
 SELECT
   coalesce(sum(n_tup_del), 0)::bigint AS deletes,
-  coalesce(sum(n_tup_upd), 0)::bigint AS updates
+  coalesce(sum(n_tup_upd), 0)::bigint AS updates,
+  pg_catalog.current_setting('track_counts')::boolean AS are_counted
 FROM pg_catalog.pg_stat_xact_user_tables
 WHERE schemaname <> 'holdfast';
+
+-- name: rows_of_step
+-- Rows of the batches of a step, those left out that were put back.
+SELECT coalesce(sum(batch.row_count), 0)::bigint
+FROM holdfast.ledger AS batch
+WHERE batch.plan_id = $1 AND batch.step = $2 AND batch.entry = 'BATCH'
+  AND NOT EXISTS (
+    SELECT FROM holdfast.ledger AS later
+    WHERE later.plan_id = $1 AND later.step = $2 AND later.entry IN ('UNDONE', 'RESTORED') AND later.id > batch.id);
 
 -- name: steps_begun
 -- Steps of a plan that were begun and not undone since.

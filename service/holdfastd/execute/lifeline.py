@@ -18,9 +18,11 @@ from holdfastd.target.wire import WireConnection
 _LOOK_EVERY_SECONDS = 3.0
 #: Statements that take no longer are not looked at.
 _PATIENCE_SECONDS = 8.0
-#: What the server sent last may be on its way for so long.
+#: What the server sent last may be on its way for so long. A server that tells no states (track_activities is off) counts as at it.
 _IS_AT_IT = """
-SELECT state = 'active' OR pg_catalog.clock_timestamp() - state_change < pg_catalog.make_interval(secs => 5)
+SELECT pg_catalog.count(*) FILTER (
+    WHERE coalesce(state, 'disabled') NOT LIKE 'idle%'
+    OR pg_catalog.clock_timestamp() - state_change < pg_catalog.make_interval(secs => 5)) > 0
 FROM pg_catalog.pg_stat_activity
 WHERE pid = $1 AND application_name = $2
 """

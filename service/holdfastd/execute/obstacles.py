@@ -14,9 +14,10 @@ from holdfastd.execute import ledger
 from holdfastd.names import TableName
 from holdfastd.plan.edges import KeyName
 from holdfastd.plan.model import Decision, Plan, Step, StepKind
-from holdfastd.plan.obstacles import rule_checks
+from holdfastd.plan.obstacles import expression_checks, rule_checks
 from holdfastd.sql import load_queries
-from holdfastd.target.rules import read_rules
+from holdfastd.target.errors import is_about_rows, sqlstate
+from holdfastd.target.rules import read_expressions, read_rules
 
 _QUERIES = load_queries("holdfastd.execute", "obstacles.sql")
 _SHOWN = 20
@@ -51,7 +52,7 @@ async def misfits(
     found: list[str] = []
     for step in plan.steps:
         if step.recipe is not None and step.number in saved_steps:
-            found += await _ask(connection, plan_id, step.recipe.restore_checks)
+            found += await _ask(connection, plan_id, step.recipe.restore_checks, step=step.number)
     return tuple(found or await _broken_rules(connection, catalog, plan_id, dropped))
 
 
@@ -87,24 +88,41 @@ async def _damage(connection: asyncpg.Connection, plan_id: str) -> list[str]:
     return [f"backup batch {row['id']} holds {row['present']} of {row['row_count']} rows" for row in rows]
 
 
-async def _ask(connection: asyncpg.Connection, plan_id: str, checks: Iterable[str]) -> list[str]:
+async def _ask(connection: asyncpg.Connection, plan_id: str, checks: Iterable[str], *, step: int = 0) -> list[str]:
     """Ask until one question names an obstacle: later ones may stumble over it (a column of another type)."""
     for check in checks:
         try:
             async with connection.transaction():
-                rows = await connection.fetch(check, plan_id)
-        except NO_ROWS:
-            return [NO_ROW]
+                statement = await connection.prepare(check)
+                # Not every question is about one step.
+                rows = await statement.fetch(*(plan_id, step)[: len(statement.get_parameters())])
+        except asyncpg.PostgresError as error:
+            if not is_about_rows(error):
+                raise
+            return [what_failed(error)]
         if rows:
             return [row[0] for row in rows]
     return []
+
+
+def what_failed(error: asyncpg.PostgresError) -> str:
+    """Return in words what is wrong with rows of a backup, or with what is computed from them, when asking about them fails."""
+    if isinstance(error, NO_ROWS) and not error.context:
+        return NO_ROW
+    return (
+        f"a question about rows of the backup fails (SQLSTATE {sqlstate(error)}): something that a CHECK, an index, a generated column or"
+        " a type of their table computes does not work under an empty search_path, or not at all; ALTER FUNCTION ... SET search_path"
+        " may cure it"
+    )
 
 
 async def _broken_rules(connection: asyncpg.Connection, catalog: Catalog, plan_id: str, dropped: frozenset[KeyName]) -> list[str]:
     for row in await connection.fetch(_QUERIES["saved_tables"], plan_id):
         table = catalog.tables[TableName(row["table_schema"], row["table_name"])]
         rules = await read_rules(connection, table)
-        found = await _ask(connection, plan_id, rule_checks(catalog, rules, dropped=dropped))
+        computed = [expression.sql for expression in await read_expressions(connection, table)]
+        checks = (*rule_checks(catalog, rules, dropped=dropped), *expression_checks(catalog, table, computed))
+        found = await _ask(connection, plan_id, checks)
         if found:
             return found
     return []

@@ -12,11 +12,12 @@ import asyncpg
 from holdfastd.catalog.model import Catalog
 from holdfastd.errors import Reason, Refused
 from holdfastd.execute import ledger
-from holdfastd.execute.obstacles import NO_ROW, NO_ROWS, damages, misfits, refuse
+from holdfastd.execute.obstacles import damages, misfits, refuse, what_failed
 from holdfastd.names import TableName
 from holdfastd.plan.model import Decision, Plan, Step
 from holdfastd.plan.rejected import Coming, hold_changed, hold_unmatched, lock_changed, references
 from holdfastd.sql import load_queries
+from holdfastd.target.errors import is_about_rows
 
 _QUERIES = load_queries("holdfastd.execute", "restore.sql")
 
@@ -105,8 +106,11 @@ async def _judge(connection: asyncpg.Connection, catalog: Catalog, scope: str, p
             rejected = rows - await _remaining(connection, scope)
             if relink or rejected:
                 await _hold_unlinkable(connection, coming, plan, scope)
-    except NO_ROWS:
-        return Outlook(rows=rows, obstacles=await misfits(connection, catalog, scope, plan, dropped=frozenset()) or (NO_ROW,))
+    except asyncpg.PostgresError as error:
+        if not is_about_rows(error):
+            raise
+        found = await misfits(connection, catalog, scope, plan, dropped=frozenset())
+        return Outlook(rows=rows, obstacles=found or (what_failed(error),))
     left = await _remaining(connection, scope)
     if rejected:
         return Outlook(rows=rows, rejected=rejected, relinkable=left)

@@ -8,12 +8,14 @@ from holdfastd.errors import Reason, Refused
 from holdfastd.execute import ledger
 from holdfastd.execute.failpoints import reach
 from holdfastd.execute.ledger import SavedBatch
+from holdfastd.execute.raised import stopped_by_code
 from holdfastd.execute.reporter import Reporter
 from holdfastd.execute.session import TargetSession
 from holdfastd.execute.statement import run_locked
 from holdfastd.jobs.model import EventKind, Happening
 from holdfastd.plan.lock_budgets import locks_of
 from holdfastd.plan.model import LockPolicy, Step
+from holdfastd.target.errors import is_gone, is_raised_by_code
 
 
 async def put_back(
@@ -52,6 +54,10 @@ async def put_back(
         name = getattr(error, "constraint_name", None) or "a constraint"
         message = f"{step.title}: {name} rejects rows of backup batch {batch.id}, which stays whole. Make room, then try again."
         raise Refused(message, reason=Reason.STEP_FAILED, facts={"constraint": name}) from error
+    except asyncpg.PostgresError as error:
+        if not is_raised_by_code(error) or is_gone(error):
+            raise
+        raise stopped_by_code(step.title, error) from error
     await reach("RESTORE.committed")
     if held and not keeps:
         message = f"{step.title}: {held} value(s) were changed by others in the meantime and stay as they are now."

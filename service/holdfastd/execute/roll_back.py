@@ -6,6 +6,8 @@ Keys go before rows come back, because an enforced key would reject them; indexe
 from dataclasses import dataclass
 from functools import partial
 
+import asyncpg
+
 from holdfastd.catalog.model import Catalog
 from holdfastd.execute import ledger
 from holdfastd.execute.failpoints import reach
@@ -14,13 +16,15 @@ from holdfastd.execute.ledger import SavedBatch
 from holdfastd.execute.obstacles import is_key, obstacles, refuse
 from holdfastd.execute.outlook import leave_changed
 from holdfastd.execute.put_back import put_back
+from holdfastd.execute.raised import stopped_by_code, violated
 from holdfastd.execute.reporter import Reporter
 from holdfastd.execute.session import TargetSession
 from holdfastd.execute.statement import run_locked
 from holdfastd.execute.verify import verify
 from holdfastd.jobs.model import EventKind, Happening, Progress, Verification
-from holdfastd.plan.lock_budgets import locks_of
+from holdfastd.plan.lock_budgets import locks_of, together
 from holdfastd.plan.model import Plan, Statement, Step, StepKind
+from holdfastd.target.errors import is_gone, is_raised_by_code
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,9 +63,10 @@ class Rollback:
             await self.gate.passed()
             await self._restore(batch)
         for step in keys:
-            if step.undo[1:]:
+            late = together(step.undo[1:])
+            for statements in late:
                 await self.gate.passed()
-                await self._undo(step, step.undo[1:], finished=True, adds=True)
+                await self._undo(step, statements, finished=statements is late[-1], adds=True)
         for step in indexes:
             await self.gate.passed()
             await self._undo(step, step.undo, finished=True)
@@ -90,16 +95,23 @@ class Rollback:
             await reach("UNDO.executed")
 
         await reach("UNDO.begun")
-        await run_locked(
-            self.session,
-            self.reporter,
-            first.lock_policy,
-            step.number,
-            work,
-            transactional=first.transactional,
-            locks=locks_of(statements),
-            progress=Progress(activity=title, done=self.done, total=self.total),
-        )
+        try:
+            await run_locked(
+                self.session,
+                self.reporter,
+                first.lock_policy,
+                step.number,
+                work,
+                transactional=first.transactional,
+                locks=locks_of(statements),
+                progress=Progress(activity=title, done=self.done, total=self.total),
+            )
+        except asyncpg.ForeignKeyViolationError as error:
+            raise violated(title, error) from error
+        except asyncpg.PostgresError as error:
+            if not is_raised_by_code(error) or is_gone(error):
+                raise
+            raise stopped_by_code(title, error) from error
         if finished and not first.transactional:
             await ledger.write(self.session, self.plan_id, step.number, "UNDONE")
         await reach("UNDO.done_written")

@@ -48,6 +48,11 @@ def questions(change: Change, rules: TableRules) -> Iterator[Question]:
             yield Question(sql=f"SELECT ARRAY[{found}]", hindrances=(f"{rule.name} on {table} would meet the same key twice",))
 
 
+def changed_rows(change: Change) -> str:
+    """Return the changed rows as they would be, for a FROM clause."""
+    return _rows(change, only_changed=True)
+
+
 def _is_concerned(change: Change, rule: UniqueRule) -> bool:
     """Tell whether a change may break a rule: NULL in one of its columns lets a row pass, unless NULLs count as equal."""
     # PostgreSQL quotes names only where it must.

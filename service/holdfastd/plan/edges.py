@@ -105,13 +105,13 @@ def adopted_key(catalog: Catalog, decision: Decision, leaf: TableName) -> Foreig
 
 
 def keys_adopted(catalog: Catalog, decisions: Iterable[Decision]) -> frozenset[KeyName]:
-    """Return the partitions' own keys that the plan's keys take over: a rollback drops them, and makes them again after rows came back."""
+    """Return the partitions' own keys that are gone while a rollback puts rows back: taken over, and never validated before."""
     return frozenset(
         (leaf, key.name)
         for decision in decisions
         if decision.included
         for leaf in catalog.partitions_below(decision.referencing.table)
-        if (key := adopted_key(catalog, decision, leaf)) is not None
+        if (key := adopted_key(catalog, decision, leaf)) is not None and not key.validated
     )
 
 

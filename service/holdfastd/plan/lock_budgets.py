@@ -7,6 +7,7 @@ wait; an autovacuum gives way to them. No try is without a timeout, and tries an
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from holdfastd.plan.model import LockLevel, LockPolicy, Statement, TableLock
 
@@ -106,6 +107,11 @@ def conflicting(policy: LockPolicy, level: LockLevel) -> tuple[LockLevel, ...]:
 def mode(level: LockLevel) -> str:
     """Return a lock level as pg_locks spells it: `SHARE ROW EXCLUSIVE` is ShareRowExclusiveLock there."""
     return level.title().replace(" ", "") + "Lock"
+
+
+def together(statements: Sequence[Statement]) -> tuple[tuple[Statement, ...], ...]:
+    """Return statements in groups that share a transaction: short locks are not held while a long statement runs."""
+    return tuple(tuple(group) for _, group in groupby(statements, key=lambda statement: statement.lock_policy))
 
 
 def locks_of(statements: Sequence[Statement]) -> tuple[TableLock, ...]:

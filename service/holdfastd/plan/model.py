@@ -153,9 +153,11 @@ class Decision:
 class Expansion:
     """One foreign key that a deletion follows: its dependents are backed up, then looked at again."""
 
-    #: Lock dependents and write their images to the backup. Parameter: batch.
+    #: Lock dependents of rows that were added last and write their images to the backup; returns the addresses of what it added, as
+    #: one array of text. Parameters: batch, array of addresses as text.
     back_up: str
-    #: Take dependents out of the backup that let go while we waited for them. Parameter: batch.
+    #: Take those out of the backup again that let go while we waited for them. Parameters: batch, addresses of what was added, of what
+    #: was followed.
     recheck: str
     #: Of `back_up`.
     locks: tuple[TableLock, ...] = ()
@@ -177,12 +179,12 @@ class CleanUpRecipe:
     back_up: str
     #: Take rows out of the backup that were repaired while we waited for them. Parameter: batch.
     recheck: str
-    #: Repeated until nothing is added.
+    #: Repeated for what the last round added, until nothing is.
     expansions: tuple[Expansion, ...]
     #: Delete or change the orphan rows of the backup; cascades take the dependents. Parameter: batch.
     change: str
-    #: Count rows that one key sets NULL before another deletes them: PostgreSQL does both. Parameter: batch.
-    nulled_first: tuple[str, ...] = ()
+    #: Count the rows that one key sets NULL, also those that another deletes then: PostgreSQL does both. Parameter: batch.
+    nulled: tuple[str, ...] = ()
     #: Write down how user triggers left the changed rows, where there are any. Parameter: batch.
     left: tuple[str, ...] = ()
     #: The user triggers to turn off while rows are put back: returns statements, turn_off and turn_on.
@@ -197,6 +199,12 @@ class CleanUpRecipe:
     left_locks: tuple[TableLock, ...] = ()
     #: Count changed rows that do not have their new values: a trigger kept them. Parameter: batch.
     kept: tuple[str, ...] = ()
+    #: Lock orphan rows in a window of blocks as they are met, however often they change; returns their addresses as `find` does.
+    hold: str = ""
+    #: Queries that return one text per reason why a batch must not go on: its rows could not come back. Parameter: batch.
+    refused: tuple[str, ...] = ()
+    #: Keys without an index to find what references deleted rows.
+    unindexed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

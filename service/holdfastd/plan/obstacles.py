@@ -4,14 +4,14 @@
 force when somebody wants to roll back, also those that were added since.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from holdfastd.catalog.model import Catalog, Column, ForeignKey, Index, Table
 from holdfastd.evidence.statements import from_only, key_match
 from holdfastd.names import ColumnSet, TableName, identifier, literal, qualified, unused
 from holdfastd.plan.edges import KeyName
-from holdfastd.plan.restore import Saved, images, same_key
+from holdfastd.plan.restore import Saved, images, latest, same_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,10 @@ class TableRules:
 
 
 def restore_checks(saved: Saved, *, dropped: frozenset[KeyName]) -> tuple[str, ...]:
-    """Return the questions that can be asked when the plan is made. `dropped`: keys that are gone when rows are put back."""
+    """Return the questions that can be asked when the plan is made. `dropped`: keys that are gone when rows are put back.
+
+    Some have the number of the step as a second parameter.
+    """
     return tuple(_checks(saved, dropped))
 
 
@@ -51,31 +54,50 @@ def _checks(saved: Saved, dropped: frozenset[KeyName]) -> Iterator[str]:
         for index in table.indexes:
             if index.is_unique and index.is_usable and index.predicate is None and None not in index.columns:
                 yield _reuse_check(saved.catalog, table, index, number)
-        if saved.changed.get(name) and table.primary_key:
-            yield _changed_check(saved, table, number)
+        if saved.changed.get(name):
+            yield _changed_check(saved, table) if table.primary_key else _keyless_check(table)
         yield from _reference_checks(saved.catalog, table, dropped)
 
 
 def rule_checks(catalog: Catalog, rules: TableRules, *, dropped: frozenset[KeyName]) -> Iterator[str]:
     """Yield the questions about the rules that are in force now."""
     table = catalog.tables[rules.table]
-    address = unused("row_id", [column.name for column in table.columns])
+    address = _address(table)
     back = f"({_coming_back(catalog, table, address)}) AS {identifier(table.name.name)}"
     shown = _shown(table, tuple(column.name for column in table.columns[:1]))
     for name in rules.required:
         yield _obstacle(f"{table.name}: {name} accepts no NULL any more: ", shown, f"{back} WHERE {identifier(name)} IS NULL")
     for name, expression in rules.checks:
         yield _obstacle(f"{table.name}: {name} forbids: ", shown, f"{back} WHERE NOT ({expression})")
+    for column in table.columns:
+        if column.generated == "s" and column.default:
+            differs = f"({column.default})::text IS DISTINCT FROM {identifier(column.name)}::text"
+            words = f"{table.name}: {column.name} would be computed anew, and differ: "
+            yield _obstacle(words, shown, f"{back} WHERE {identifier(address)} IS NULL AND {differs}")
     for rule in rules.uniques:
         yield from _unique_checks(table, rule, back, address, shown)
     yield from _reference_checks(catalog, table, dropped)
+
+
+def expression_checks(catalog: Catalog, table: Table, expressions: Iterable[str]) -> Iterator[str]:
+    """Yield questions that fail where an expression cannot be computed for the rows as they will be, and find nothing otherwise."""
+    back = f"({_coming_back(catalog, table, _address(table))}) AS {identifier(table.name.name)}"
+    for expression in expressions:
+        counted = f"SELECT pg_catalog.count({expression}) AS computed FROM {back}"
+        yield f"SELECT '' AS obstacle FROM ({counted}) AS asked WHERE asked.computed < 0"
+
+
+def _address(table: Table) -> str:
+    return unused("row_id", [column.name for column in table.columns])
 
 
 def _coming_back(catalog: Catalog, table: Table, address: str) -> str:
     """Return the query for the rows of a table as they will be: those that come back, and those that get values back."""
     names = [identifier(column.name) for column in table.columns]
     deleted = ", ".join(f"(gone.image).{name} AS {name}" for name in names)
-    query = f"SELECT {deleted}, NULL::tid AS {identifier(address)} FROM {images(table, None, 'DELETE', by_plan=True)} AS gone"
+    # A CHECK may speak of it.
+    place = f"{literal(qualified(table.name))}::pg_catalog.regclass::oid AS tableoid"
+    query = f"SELECT {deleted}, NULL::tid AS {identifier(address)}, {place} FROM {images(table, None, 'DELETE', by_plan=True)} AS gone"
     if not table.primary_key:
         return query
     changed = ", ".join(
@@ -84,7 +106,7 @@ def _coming_back(catalog: Catalog, table: Table, address: str) -> str:
     )
     same = same_key(catalog, table, table.primary_key, "present", "(gone.image)")
     return (
-        f"{query} UNION ALL SELECT {changed}, present.ctid FROM {images(table, None, 'UPDATE', by_plan=True)} AS gone"
+        f"{query} UNION ALL SELECT {changed}, present.ctid, present.tableoid FROM {images(table, None, 'UPDATE', by_plan=True)} AS gone"
         f" JOIN {from_only(table)} AS present ON {same}"
     )
 
@@ -140,14 +162,29 @@ def _reuse_check(catalog: Catalog, table: Table, index: Index, number: int) -> s
     return _obstacle(f"{table.name}: taken again: ", _key_text(columns), source)
 
 
-def _changed_check(saved: Saved, table: Table, number: int) -> str:
-    """Return the check that nobody gave another value to a column that the cleanup changed. A row deleted since stays deleted."""
+def _keyless_check(table: Table) -> str:
+    """Return the check that no row was changed that nothing finds again."""
+    words = f"{table.name}: it has no primary key that finds the rows which were set NULL; rows of it: "
+    return (
+        f"SELECT {literal(words)} || pg_catalog.count(*) AS obstacle FROM {images(table, None, 'UPDATE', by_plan=True)} AS gone"
+        " HAVING pg_catalog.count(*) > 0"
+    )
+
+
+def _changed_check(saved: Saved, table: Table) -> str:
+    """Return the check that nobody gave another value to a column that the cleanup changed. A row deleted since stays deleted.
+
+    Parameters: plan id, step. What another cleanup changed later is that one's to judge.
+    """
+    changed = saved.changed[table.name]
     conditions = " OR ".join(
-        f"({literal(column)} = ANY (gone.changed_columns) AND present.{identifier(column)}::text IS DISTINCT FROM ({value})::text)"
-        for column, value in saved.changed[table.name].items()
+        f"(gone.batch = gone.last_{number} AND {literal(column)} = ANY (gone.changed_columns)"
+        f" AND present.{identifier(column)}::text IS DISTINCT FROM ({value})::text)"
+        for number, (column, value) in enumerate(changed.items())
     )
     same = same_key(saved.catalog, table, table.primary_key, "present", "(gone.image)")
-    source = f"{images(table, number, 'UPDATE', by_plan=True)} AS gone JOIN {from_only(table)} AS present ON {same} WHERE {conditions}"
+    gone = f"{latest(table, tuple(changed), by_plan=True)} AS gone"
+    source = f"{gone} JOIN {from_only(table)} AS present ON {same} WHERE gone.step = $2::integer AND ({conditions})"
     return _obstacle(f"{table.name}: changed since: ", _key_text(table.primary_key), source)
 
 

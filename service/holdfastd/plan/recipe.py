@@ -6,14 +6,20 @@ A batch is one short transaction. The service numbers it (a ledger row), then ru
     back_up     lock orphan rows (FOR UPDATE) and write them to the backup.
     recheck     a second statement with a fresh snapshot: what was repaired while we waited for its lock leaves the backup. Without
                 it, a row is judged by the snapshot from before the wait, and a repaired row would be deleted (EvalPlanQual).
-    expansions  per foreign key that a deletion follows: lock and back up the dependents, look again; until nothing is added.
-    change      delete, set NULL or repoint exactly the rows of the backup, by their physical address: they are locked.
+    expansions  per foreign key that a deletion follows: lock and back up the dependents of what was added last, look again; until
+                nothing is added.
+    refused     what was saved must be such that it can come back.
+    change      delete, set NULL or repoint exactly the rows of the backup, by their physical address: they are locked. What the
+                application has deferred to the end of the transaction is made to happen now, where it is counted.
     left        where user triggers may have changed more of a row: write down how they left it, to tell it from later changes.
 
 The backup is the list of what may change, so nothing changes that was not first saved in the same transaction.
+
+Long lists of addresses are never compared with each other one by one, as `<> ALL (array)` does: what is there already is found by the
+backup's own key, and what has gone by EXCEPT.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from holdfastd.catalog.model import Catalog, OnDelete
@@ -23,6 +29,7 @@ from holdfastd.inference.model import Relationship
 from holdfastd.names import TableName, identifier, literal
 from holdfastd.plan.batch_locks import changing, deleting, reading, restoring
 from holdfastd.plan.edges import KeyName, reachable
+from holdfastd.plan.followed import is_unindexed, refused_sql, why_lost
 from holdfastd.plan.model import CleanUpRecipe, Decision, Expansion, OrphanAction
 from holdfastd.plan.obstacles import restore_checks
 from holdfastd.plan.restore import Saved, kept_sql, left_sql, restore_sql, triggers_sql
@@ -77,6 +84,7 @@ def build_recipe(
         tables=tables,
         count=f"SELECT pg_catalog.count(*) FROM {batch.source} WHERE {batch.orphan}",
         find=f"SELECT ARRAY(SELECT referencing.ctid::text FROM {batch.source} WHERE {_WINDOW} AND {batch.orphan} LIMIT $3::bigint)",
+        hold=_hold(batch),
         lock=f"LOCK TABLE {from_only(referenced)} IN SHARE MODE",
         back_up=_back_up(batch),
         recheck=_recheck(batch),
@@ -85,7 +93,7 @@ def build_recipe(
             *(_fellows(batch, edge) for edge in edges if deletes and _holds_fellows(batch, edge)),
         ),
         change=_change(batch),
-        nulled_first=tuple(_nulled_first(batch, edge) for _, edge in following if edge.on_delete is OnDelete.SET_NULL),
+        nulled=tuple(_nulled(batch, edge) for _, edge in following if edge.on_delete is OnDelete.SET_NULL),
         left=tuple(left_sql(saved)),
         triggers=triggers_sql(tables),
         restore=restore_sql(saved),
@@ -94,6 +102,10 @@ def build_recipe(
         kept=tuple(kept_sql(saved)),
         left_locks=reading(*(name for name in tables if saved.is_watched(catalog.tables[name]))),
         restore_locks=restoring(catalog, tables, saved.changed, dropped, deletes=deletes),
+        refused=tuple(_refused(batch, [edge for _, edge in following])),
+        unindexed=tuple(
+            str(edge.referencing) for edge in edges if deletes and edge.referenced.table in tables and is_unindexed(catalog, edge, dropped)
+        ),
     )
 
 
@@ -147,11 +159,27 @@ def _back_up(batch: _Batch) -> str:
     )
 
 
-def _recheck(batch: _Batch) -> str:
+def _hold(batch: _Batch) -> str:
+    """Return the statement for rows that change again and again: what it returns is locked, so that nobody moves it any more."""
     return (
-        "DELETE FROM holdfast.backup AS saved WHERE saved.batch = $1::bigint AND saved.via = 0 AND saved.row_id <> ALL (ARRAY(\n"
-        f"  SELECT referencing.ctid FROM {batch.source}\n"
-        f"  WHERE referencing.ctid = ANY ({_addresses('saved.via = 0')}) AND {batch.orphan}))"
+        "SELECT ARRAY(SELECT held.row_id::text FROM (\n"
+        f"  SELECT referencing.ctid AS row_id FROM {batch.source} WHERE {_WINDOW} AND {batch.orphan} LIMIT $3::bigint\n"
+        "  FOR UPDATE OF referencing) AS held)"
+    )
+
+
+def _recheck(batch: _Batch) -> str:
+    mine = "saved.via = 0"
+    still = f"SELECT referencing.ctid FROM {batch.source} WHERE referencing.ctid = ANY ({_addresses(mine)}) AND {batch.orphan}"
+    return _take_out(mine, still)
+
+
+def _take_out(mine: str, still: str) -> str:
+    """Return the DELETE of those rows of the batch that a query for addresses does not find any more: none, as a rule."""
+    return (
+        f"DELETE FROM holdfast.backup AS saved WHERE saved.batch = $1::bigint AND {mine} AND saved.row_id = ANY (ARRAY(\n"
+        f"  SELECT saved.row_id FROM holdfast.backup AS saved WHERE saved.batch = $1::bigint AND {mine}\n"
+        f"  EXCEPT {still}))"
     )
 
 
@@ -159,60 +187,85 @@ def _expansion(batch: _Batch, number: int, edge: Edge) -> Expansion:
     """Return the statements that follow one key from the deleted rows of the batch to their dependents."""
     deletes = edge.on_delete is OnDelete.CASCADE
     dependents = batch.number(edge.referencing.table)
-    pairs = _pairs(batch, edge)
-    known = _deleted(batch, edge.referencing.table)
-    back_up = (
+    mine = f"saved.via = {number}{_AMONG_ADDED}"
+    back_up = _returning_added(
         f"INSERT INTO holdfast.backup AS saved {_COLUMNS}\n"
         f"SELECT $1::bigint, {dependents}, dependent.row_id, '{'DELETE' if deletes else 'UPDATE'}', {number}, "
         f"{_name(edge.referencing.table)}, {_array(() if deletes else edge.nulled)}, dependent.row_image\n"
         f"FROM (SELECT referencing.ctid AS row_id, (referencing.*)::text AS row_image\n"
-        f"      FROM {pairs} AND referencing.ctid <> ALL ({known})\n"
+        f"      FROM {_pairs(batch, edge, _AMONG_ADDED)}\n"
         f"      FOR UPDATE OF referencing) AS dependent\n"
         f"{_ON_DELETED_TOO if deletes else _ON_NULLED_TOO}"
     )
-    recheck = (
-        f"DELETE FROM holdfast.backup AS saved WHERE saved.batch = $1::bigint AND saved.via = {number}"
-        f" AND saved.row_id <> ALL (ARRAY(\n  SELECT referencing.ctid\n      FROM {pairs}"
-        f" AND referencing.ctid = ANY ({_addresses(f'saved.via = {number}')})))"
+    return Expansion(
+        back_up=back_up,
+        recheck=_take_out(mine, _still_pairs(batch, edge, mine)),
+        locks=reading(edge.referenced.table, locked=edge.referencing.table),
     )
-    return Expansion(back_up=back_up, recheck=recheck, locks=reading(edge.referenced.table, locked=edge.referencing.table))
 
 
-def _nulled_first(batch: _Batch, edge: Edge) -> str:
-    """Return the question how many rows a key sets NULL that are deleted in the same batch."""
-    known = _deleted(batch, edge.referencing.table)
-    return f"SELECT pg_catalog.count(*) FROM {_pairs(batch, edge)} AND referencing.ctid = ANY ({known})"
+def _nulled(batch: _Batch, edge: Edge) -> str:
+    """Return the question how many rows a key sets NULL: each once, whatever else happens to it."""
+    return f"SELECT pg_catalog.count(*) FROM {_pairs(batch, edge)}"
 
 
-def _pairs(batch: _Batch, edge: Edge) -> str:
-    """Return the deleted rows of a batch with those that reference them by a key, up to its WHERE."""
+def _refused(batch: _Batch, following: Sequence[Edge]) -> Iterator[str]:
+    for edge in following:
+        why = why_lost(batch.catalog, edge)
+        if why:
+            yield refused_sql(batch.number(edge.referencing.table), edge, why)
+
+
+def _returning_added(insert: str) -> str:
+    """Return an INSERT into the backup as a query for the addresses of what it added."""
+    return f"WITH added AS (\n{insert}\nRETURNING saved.row_id)\nSELECT coalesce(pg_catalog.array_agg(row_id::text), '{{}}') FROM added"
+
+
+def _pairs(batch: _Batch, edge: Edge, among: str = "") -> str:
+    """Return the deleted rows of a batch with those that reference them by a key, up to its WHERE. `among`: of those rows only."""
+    deleted = f"saved.table_number = {batch.number(edge.referenced.table)} AND saved.action = 'DELETE'{among}"
+    return _joined(batch, edge, deleted, f"{from_only(batch.catalog.tables[edge.referencing.table])} AS referencing")
+
+
+def _still_pairs(batch: _Batch, edge: Edge, mine: str) -> str:
+    """Return the query for those of some saved rows that still reference what was followed, up to more conditions."""
+    referenced = f"saved.table_number = {batch.number(edge.referenced.table)} AND saved.action = 'DELETE'{_AMONG_FOLLOWED}"
+    source = _fetched(batch, edge.referencing.table, "referencing", mine)
+    return f"SELECT referencing.ctid\n      FROM {_joined(batch, edge, referenced, source)}"
+
+
+def _joined(batch: _Batch, edge: Edge, referenced: str, referencing: str) -> str:
+    match = key_match(batch.catalog, edge.referencing, edge.referenced, edge.operators)
     return (
-        f"{from_only(batch.catalog.tables[edge.referenced.table])} AS referenced\n"
-        f"      JOIN {from_only(batch.catalog.tables[edge.referencing.table])} AS referencing\n"
-        f"      ON {key_match(batch.catalog, edge.referencing, edge.referenced, edge.operators)}\n"
-        f"      WHERE referenced.ctid = ANY ({_deleted(batch, edge.referenced.table)})"
+        f"{_fetched(batch, edge.referenced.table, 'referenced', referenced)}\n      JOIN {referencing}\n      ON {match}\n      WHERE true"
     )
 
 
-def _deleted(batch: _Batch, table: TableName) -> str:
-    return _addresses(f"saved.table_number = {batch.number(table)} AND saved.action = 'DELETE'")
+def _fetched(batch: _Batch, table: TableName, alias: str, saved: str) -> str:
+    """Return saved rows of a table as it is now, fetched by their addresses. OFFSET 0: never by walking an index to its end."""
+    source = f"{from_only(batch.catalog.tables[table])} AS {alias}"
+    return f"(SELECT {alias}.ctid, {alias}.* FROM {source}\n      WHERE {alias}.ctid = ANY ({_addresses(saved)}) OFFSET 0) AS {alias}"
 
 
 def _fellows(batch: _Batch, edge: Edge) -> Expansion:
     """Return the statements that take along orphan rows which reference deleted rows by a key without action."""
-    known = _addresses("saved.via = 0")
-    back_up = (
+    back_up = _returning_added(
         f"INSERT INTO holdfast.backup AS saved {_COLUMNS}\n"
         f"SELECT $1::bigint, 0, fellow.row_id, 'DELETE', 0, {_name(batch.tables[0])}, {_array(())}, fellow.row_image\n"
         f"FROM (SELECT referencing.ctid AS row_id, (referencing.*)::text AS row_image\n"
-        f"      FROM {_pairs(batch, edge)} AND referencing.ctid <> ALL ({known}) AND {batch.orphan}\n"
+        f"      FROM {_pairs(batch, edge, _AMONG_ADDED)} AND {batch.orphan}\n"
         f"      FOR UPDATE OF referencing) AS fellow\n"
-        "ON CONFLICT (batch, table_number, row_id) DO UPDATE SET action = 'DELETE', via = 0, changed_columns = '{}'"
+        "ON CONFLICT (batch, table_number, row_id) DO UPDATE SET action = 'DELETE', via = 0, changed_columns = '{}'\n"
+        "WHERE saved.via <> 0"
     )
+    mine = f"saved.via = 0{_AMONG_ADDED}"
+    recheck = _take_out(mine, f"{_still_pairs(batch, edge, mine)} AND {batch.orphan}")
     looked_at = (edge.referenced.table, batch.relationship.referenced.table)
-    return Expansion(back_up=back_up, recheck=_recheck(batch), locks=reading(*looked_at, locked=batch.tables[0]))
+    return Expansion(back_up=back_up, recheck=recheck, locks=reading(*looked_at, locked=batch.tables[0]))
 
 
+#: Of the batch's rows those at some addresses. Tables are not told apart, which only looks at some rows twice.
+_AMONG_ADDED, _AMONG_FOLLOWED = (f" AND saved.row_id = ANY (${number}::text[]::tid[])" for number in (2, 3))
 #: A dependent that was only to be changed is to be deleted after all.
 _ON_DELETED_TOO = (
     "ON CONFLICT (batch, table_number, row_id) DO UPDATE SET action = 'DELETE', via = EXCLUDED.via, changed_columns = '{}'\n"
@@ -222,7 +275,7 @@ _ON_DELETED_TOO = (
 _ON_NULLED_TOO = (
     "ON CONFLICT (batch, table_number, row_id) DO UPDATE SET changed_columns =\n"
     "  ARRAY(SELECT DISTINCT pg_catalog.unnest(saved.changed_columns || EXCLUDED.changed_columns))\n"
-    "WHERE NOT saved.changed_columns OPERATOR(pg_catalog.@>) EXCLUDED.changed_columns"
+    "WHERE saved.action = 'UPDATE' AND NOT saved.changed_columns OPERATOR(pg_catalog.@>) EXCLUDED.changed_columns"
 )
 
 

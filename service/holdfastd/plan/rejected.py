@@ -12,7 +12,7 @@ from holdfastd.catalog.operators import resolve_operators
 from holdfastd.evidence.statements import all_not_null, from_only, key_match
 from holdfastd.names import ColumnSet, TableName, identifier, literal
 from holdfastd.plan.model import Decision, OrphanAction
-from holdfastd.plan.restore import images, same_key
+from holdfastd.plan.restore import images, latest, same_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,18 +49,20 @@ class Coming:
 
 def references(catalog: Catalog, table: TableName, decisions: Sequence[Decision], *, planned: bool) -> tuple[Reference, ...]:
     """Return what rows of a table must find: by the keys enforced now and, when asked, by the relationships of the plan."""
-    enforced = [_reference(key) for key in catalog.tables[table].foreign_keys if key.enforced]
+    tables = (table, *catalog.tables_above(table))
+    enforced = [_reference(key, table) for name in tables for key in catalog.tables[name].foreign_keys if key.enforced]
     found = {(item.referencing, item.referenced): item for item in enforced}
     for decision in decisions if planned else ():
-        pair = (decision.referencing, decision.referenced)
-        operators = resolve_operators(catalog, *pair) if decision.referencing.table == table and pair not in found else None
+        pair = (ColumnSet(table, decision.referencing.columns), decision.referenced)
+        operators = resolve_operators(catalog, *pair) if decision.referencing.table in tables and pair not in found else None
         if operators:
             found[pair] = Reference(referencing=pair[0], referenced=pair[1], operators=operators)
     return tuple(found.values())
 
 
-def _reference(key: ForeignKey) -> Reference:
-    return Reference(referencing=key.referencing, referenced=key.referenced, operators=key.operators)
+def _reference(key: ForeignKey, table: TableName) -> Reference:
+    """Return what a key asks for of the rows of its table, or of a partition of it."""
+    return Reference(referencing=ColumnSet(table, key.referencing.columns), referenced=key.referenced, operators=key.operators)
 
 
 def hold_unmatched(coming: Coming, reference: Reference) -> Iterator[str]:
@@ -79,12 +81,13 @@ def hold_changed(coming: Coming, *, also_gone: bool) -> Iterator[str]:
     if coming.table.primary_key and coming.changed_columns:
         as_left = " AND ".join(
             f"({literal(column)} <> ALL (gone.changed_columns)"
-            f" OR present.{identifier(column)}::text IS NOT DISTINCT FROM {_left(coming, column)})"
-            for column in coming.changed_columns
+            f" OR gone.batch < gone.last_{number} OR present.{identifier(column)}::text IS NOT DISTINCT FROM {_left(coming, column)})"
+            for number, column in enumerate(coming.changed_columns)
         )
         present = f"EXISTS (SELECT FROM {from_only(coming.table)} AS present WHERE {coming.same_row} AND "
         condition = f"NOT {present}{as_left})" if also_gone else f"{present}NOT ({as_left}))"
-        yield _hold(f"{coming.saved('UPDATE')} AS gone WHERE {condition}")
+        source = latest(coming.table, coming.changed_columns, by_plan=coming.by_plan)
+        yield _hold(f"{source} AS gone WHERE {condition}")
 
 
 def lock_changed(coming: Coming) -> Iterator[str]:
@@ -99,21 +102,26 @@ def lock_changed(coming: Coming) -> Iterator[str]:
 def _unmatched(coming: Coming, reference: Reference) -> str:
     """Return the condition that a saved row references something that is not there and does not come back."""
     catalog = coming.catalog
-    sides = (catalog, reference.referencing, reference.referenced, reference.operators)
-    referenced = catalog.tables[reference.referenced.table]
-    there = f"{from_only(referenced)} AS referenced WHERE {key_match(*sides, referencing_alias='(gone.image)')}"
-    back = key_match(*sides, referencing_alias="(gone.image)", referenced_alias="(back.image)")
-    with_them = f"{images(referenced, None, 'DELETE', by_plan=coming.by_plan)} AS back WHERE {back}"
-    given = all_not_null(reference.referencing, alias="(gone.image)")
-    return f"{given} AND NOT EXISTS (SELECT FROM {there}) AND NOT EXISTS (SELECT FROM {with_them})"
+    referencing, referenced, operators = reference.referencing, reference.referenced, reference.operators
+    match = key_match(catalog, referencing, referenced, operators, referencing_alias="(gone.image)")
+    condition = all_not_null(referencing, alias="(gone.image)")
+    condition += f" AND NOT EXISTS (SELECT FROM {from_only(catalog.tables[referenced.table])} AS referenced WHERE {match})"
+    # Rows come back into partitions, and keys reference the whole.
+    for leaf in catalog.leaves(referenced.table):
+        sides = (catalog, referencing, ColumnSet(leaf, referenced.columns), operators)
+        back = key_match(*sides, referencing_alias="(gone.image)", referenced_alias="(back.image)")
+        with_them = images(catalog.tables[leaf], None, "DELETE", by_plan=coming.by_plan)
+        condition += f" AND NOT EXISTS (SELECT FROM {with_them} AS back WHERE {back})"
+    return condition
 
 
 def _left(coming: Coming, column: str) -> str:
     """Return SQL for the text that a cleanup left in a column: NULL, unless it was to be another value."""
+    tables = (coming.table.name, *coming.catalog.tables_above(coming.table.name))
     cases = [
         f"WHEN {step} THEN ({literal(value)}::{coming.table.column(column).type.formatted})::text"
         for step, decision in coming.decisions.items()
-        if decision.orphan_action is OrphanAction.REPOINT and decision.referencing.table == coming.table.name
+        if decision.orphan_action is OrphanAction.REPOINT and decision.referencing.table in tables
         for name, value in zip(decision.referencing.columns, decision.repoint_to, strict=True)
         if name == column
     ]

@@ -38,14 +38,19 @@ def restore_sql(saved: Saved) -> str:
             f"(SELECT pg_catalog.count(*) FROM (SELECT gone.image::text FROM {gone} AS gone"
             f" EXCEPT ALL SELECT inserted.row_image FROM inserted_{number} AS inserted) AS missing)"
         )
-        if saved.changed.get(name) and table.primary_key:
-            source = images(table, number, "UPDATE", by_plan=False)
+        if not saved.changed.get(name):
+            continue
+        source = images(table, number, "UPDATE", by_plan=False)
+        if table.primary_key:
             same = same_key(saved.catalog, table, table.primary_key, "changed", "(gone.image)")
             parts.append(f"updated_{number} AS ({_update(saved, table, source, same)})")
             counts.append(f"(SELECT pg_catalog.count(*) FROM updated_{number})")
             # A row deleted since stays deleted: that is the application's change.
             present = f"(SELECT pg_catalog.count(*) FROM {from_only(table)} AS changed, {source} AS gone WHERE {same})"
             wrong.append(f"pg_catalog.abs({present} - (SELECT pg_catalog.count(*) FROM updated_{number}))")
+        else:
+            # Nothing finds these rows again: what was changed in them stays changed.
+            wrong.append(f"(SELECT pg_catalog.count(*) FROM {source} AS gone)")
     separator = ",\n"
     return f"WITH {separator.join(parts)}\nSELECT {' + '.join(counts)} AS rows, {' + '.join(wrong)} AS wrong"
 
@@ -86,9 +91,14 @@ def kept_sql(saved: Saved) -> Iterator[str]:
                 f"({literal(column)} = ANY (gone.changed_columns) AND present.{identifier(column)}::text IS DISTINCT FROM ({value})::text)"
                 for column, value in saved.changed[name].items()
             )
+            for column in map(identifier, _untouchable(table)):
+                wrong += f" OR present.{column}::text IS DISTINCT FROM (gone.image).{column}::text"
             same = same_key(saved.catalog, table, table.primary_key, "present", "(gone.image)")
             source = images(table, number, "UPDATE", by_plan=False)
-            yield f"SELECT pg_catalog.count(*) FROM {source} AS gone JOIN {from_only(table)} AS present ON {same} WHERE {wrong}"
+            yield (
+                f"SELECT pg_catalog.count(*) FROM {source} AS gone LEFT JOIN {from_only(table)} AS present ON {same}"
+                f" WHERE present.ctid IS NULL OR {wrong}"
+            )
 
 
 def images(table: Table, number: int | None, action: str, *, by_plan: bool) -> str:
@@ -108,6 +118,21 @@ def images(table: Table, number: int | None, action: str, *, by_plan: bool) -> s
         f" AND saved.table_schema = {literal(table.name.schema)} AND saved.table_name = {literal(table.name.name)}"
         f" AND saved.restored_by IS NULL OFFSET 0)"
     )
+
+
+def latest(table: Table, columns: Sequence[str], *, by_plan: bool) -> str:
+    """Return the saved rows that get values back as a subquery, with the last batch that changed column n of each as `last_n`.
+
+    Several cleanups may have changed one row: a row that is there has what the last of them left. Rows are told apart by the text of
+    their key, for which every type has an order.
+    """
+    key = ", ".join(f"(each.image).{identifier(name)}::text" for name in table.primary_key)
+    last = ", ".join(
+        f"pg_catalog.max(each.batch) FILTER (WHERE {literal(column)} = ANY (each.changed_columns)) OVER same_row AS last_{number}"
+        for number, column in enumerate(columns)
+    )
+    source = images(table, None, "UPDATE", by_plan=by_plan)
+    return f"(SELECT each.*, {last} FROM {source} AS each WINDOW same_row AS (PARTITION BY {key}))"
 
 
 def same_key(catalog: Catalog, table: Table, columns: tuple[str, ...], left: str, right: str) -> str:
@@ -142,10 +167,16 @@ def _update(saved: Saved, table: Table, source: str, same: str) -> str:
         for column in ours
     ]
     if saved.is_watched(table):
-        others = [column.name for column in table.columns if not column.generated and column.name not in (*ours, *table.primary_key)]
+        spared = (*ours, *table.primary_key, *_untouchable(table))
+        others = [column.name for column in table.columns if not column.generated and column.name not in spared]
         sets += [
             f"{column} = CASE WHEN gone.is_watched AND changed.{column}::text IS NOT DISTINCT FROM (gone.left_row).{column}::text"
             f" THEN (gone.image).{column} ELSE changed.{column} END"
             for column in map(identifier, others)
         ]
     return f"UPDATE {from_only(table)} AS changed SET {', '.join(sets)} FROM {source} AS gone WHERE {same} RETURNING 1"
+
+
+def _untouchable(table: Table) -> tuple[str, ...]:
+    """Return the columns that no UPDATE can give a value: GENERATED ALWAYS AS IDENTITY."""
+    return tuple(column.name for column in table.columns if column.identity == "a")

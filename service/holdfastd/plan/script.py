@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from holdfastd.names import comment, identifier, literal
 from holdfastd.plan.blocks import clean_up, lock_timeout, put_back, quoted, refuse_inexact
 from holdfastd.plan.conditions import foreign_key_exists, foreign_key_is_validated
+from holdfastd.plan.lock_budgets import together
 from holdfastd.plan.model import Decision, LockPolicy, Plan, ScriptKind, Statement, Step, StepKind
 from holdfastd.plan.steps.foreign_key import as_planned
 from holdfastd.session_contract import CONTRACT, TRANSACTION_TIMEOUT
@@ -70,13 +71,21 @@ def _step(plan_id: str, step: Step) -> Iterator[str]:
         yield lock_timeout(LockPolicy.SHORT)
         yield clean_up(plan_id, step, step.recipe)
         return
+    if step.kind is StepKind.CREATE_INDEX and not step.statements[0].transactional:
+        # There, begun and not valid: half built by a run that broke off.
+        yield from _guarded(f"{_begun(plan_id, step)} AND ({step.undo_when})", _statements(step.undo))
     if step.kind is not StepKind.PREPARE:
         yield _note(plan_id, step, "INTENT")
     yield from _statements(step.statements)
 
 
 def _statements(statements: tuple[Statement, ...]) -> Iterator[str]:
-    """Yield statements under their lock policy, those that can share a transaction in one."""
+    """Yield statements under their lock policies, those that can share a transaction in one."""
+    for group in together(statements):
+        yield from _together(group)
+
+
+def _together(statements: tuple[Statement, ...]) -> Iterator[str]:
     transactional = all(statement.transactional for statement in statements)
     yield lock_timeout(statements[0].lock_policy)
     if transactional:

@@ -31,6 +31,8 @@ _GONE = frozenset({"42P01", "42703", "42704", "3F000", "42809", "42883"})
 #: A rule that rewrites our statement into what PostgreSQL cannot run.
 _NOT_SUPPORTED = "0A000"
 _EXHAUSTED_CLASS = "53"
+#: Stopped by somebody, the server or the machine; a damaged server.
+_OF_OTHERS = ("53", "57", "58", "XX")
 #: What foreign data wrappers raise: the connection from the target to another server, not ours.
 _REMOTE_CLASSES = ("08", "HV")
 _LOGIN_REFUSED = {
@@ -52,6 +54,27 @@ def is_connection_lost(error: BaseException) -> bool:
         is_ended = getattr(error, "severity_en", None) != "ERROR"
         return is_ended and (sqlstate(error).startswith(_LOST_CLASSES) or sqlstate(error) in _LOST)
     return isinstance(error, FAILURES)
+
+
+def is_gone(error: BaseException) -> bool:
+    """Tell whether what a statement names is not there, or is something else."""
+    return sqlstate(error) in _GONE
+
+
+def is_raised_by_code(error: BaseException) -> bool:
+    """Tell whether what is left is code of the application that our statement called: PostgreSQL itself has no such reason to refuse it."""
+    state = sqlstate(error)
+    if not isinstance(error, asyncpg.PostgresError) or is_connection_lost(error):
+        return False
+    known = _AGAIN | _LOST | {_PRIVILEGE, _READ_ONLY, _LOCK_NOT_AVAILABLE, _NOT_SUPPORTED}
+    return state not in known and not state.startswith((*_OF_OTHERS, *_REMOTE_CLASSES))
+
+
+def is_about_rows(error: asyncpg.PostgresError) -> bool:
+    """Tell whether the statement, or what it calls, is at fault: neither the session, nor its rights, nor what goes on beside it."""
+    state = sqlstate(error)
+    passing = state in _AGAIN or state in {_STOPPED, _LOCK_NOT_AVAILABLE, _PRIVILEGE} or state.startswith(_EXHAUSTED_CLASS)
+    return not passing and not is_connection_lost(error)
 
 
 def translate(error: Exception, *, role: str, table: TableName | None = None, privilege: str = "SELECT") -> HoldfastError:
@@ -77,7 +100,7 @@ def translate(error: Exception, *, role: str, table: TableName | None = None, pr
 def translate_step(error: Exception, *, role: str) -> HoldfastError:
     """Return what a caller may know about a failed statement of an approved plan: what it names was there when the plan was made."""
     state = sqlstate(error)
-    if state in _GONE:
+    if is_gone(error):
         message = (
             f"What the plan names was renamed, dropped or changed since the work began (SQLSTATE {state}). Audit again and make a new plan."
         )

@@ -1,10 +1,22 @@
 """What every row of a table must satisfy now, foreign keys aside: in come a session and a table, out go its rules."""
 
+from dataclasses import dataclass
+
 import asyncpg
 
 from holdfastd.catalog.model import Table
 from holdfastd.plan.obstacles import TableRules, UniqueRule
 from holdfastd.sql import load_queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """What PostgreSQL computes when a row is written, beyond its columns."""
+
+    #: What it belongs to, in words.
+    owner: str
+    sql: str
+
 
 _QUERIES = load_queries("holdfastd.target", "rules.sql")
 
@@ -30,3 +42,14 @@ async def read_rules(connection: asyncpg.Connection, table: Table) -> TableRules
             for row in uniques
         ),
     )
+
+
+async def read_expressions(connection: asyncpg.Connection, table: Table) -> tuple[Expression, ...]:
+    """Return the expressions of generated columns, indexes and CHECK constraints."""
+    rows = await connection.fetch(_QUERIES["list_expressions"], table.oid)
+    return tuple(Expression(owner=row["owner"], sql=row["expression"]) for row in rows)
+
+
+async def read_loose_functions(connection: asyncpg.Connection, table: Table) -> tuple[str, ...]:
+    """Return the functions that those expressions call by name and that run under the search_path of whoever writes a row."""
+    return tuple(row["function"] for row in await connection.fetch(_QUERIES["list_loose_functions"], table.oid))

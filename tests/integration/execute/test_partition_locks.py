@@ -86,7 +86,7 @@ async def run_concurrently(connection: asyncpg.Connection, other: asyncpg.Connec
     [
         pytest.param(each, id=each.name.replace(" ", "-"), marks=() if each.name == "own keys and indexes" else pytest.mark.slow)
         for each in PARTITIONED
-        if each.name in ("own keys and indexes", "both", "itself")
+        if each.name in ("own keys and indexes", "own key of a level", "both", "itself")
     ],
 )
 async def test_plan_prints_true_locks(any_database: str, replica: Harness, scenario: Partitioned) -> None:

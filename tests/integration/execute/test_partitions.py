@@ -104,6 +104,12 @@ COMMENT ON CONSTRAINT mine ON events_2024 IS 'by hand';
 ALTER TABLE events_2026_1 ADD CONSTRAINT old FOREIGN KEY (customer_id) REFERENCES customers ON DELETE CASCADE NOT VALID;
 CREATE INDEX mine ON events_2025 (customer_id);
 """
+#: A valid key of a partition that has partitions itself.
+OF_A_LEVEL = """
+DELETE FROM events_2026 WHERE customer_id > 50;
+ALTER TABLE events_2026 ADD CONSTRAINT mine FOREIGN KEY (customer_id) REFERENCES customers ON DELETE CASCADE;
+COMMENT ON CONSTRAINT mine ON events_2026 IS 'by hand';
+"""
 
 PARTITIONED = (
     Partitioned(name="two levels", sql=EVENTS, overrides=(delete(EVENTS_KEY),), backed_up=200),
@@ -126,6 +132,7 @@ PARTITIONED = (
         backed_up=200 + 60,
     ),
     Partitioned(name="own keys and indexes", sql=EVENTS + OWN, overrides=(delete(EVENTS_KEY),), backed_up=140),
+    Partitioned(name="own key of a level", sql=EVENTS + OF_A_LEVEL, overrides=(delete(EVENTS_KEY),), backed_up=150),
     Partitioned(
         name="without partitions",
         sql="CREATE TABLE customers (id integer PRIMARY KEY); INSERT INTO customers VALUES (1);"
@@ -183,7 +190,7 @@ async def test_apply_and_roll_back(any_postgres: Server, any_database: str, repl
     [
         pytest.param(each, id=each.name.replace(" ", "-"))
         for each in PARTITIONED
-        if each.name in ("followed by other keys", "own keys and indexes")
+        if each.name in ("followed by other keys", "own keys and indexes", "own key of a level")
     ],
 )
 async def test_scripts_do_what_the_service_does(any_postgres: Server, any_database: str, replica: Harness, scenario: Partitioned) -> None:

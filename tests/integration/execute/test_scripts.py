@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from holdfastd.flows import plans
-from holdfastd.plan.model import ScriptKind
+from holdfastd.plan.model import ScriptKind, StepKind
 from holdfastd.store.model import PlanRecord
 from integration.execute.scenarios import SCENARIOS, Scenario
 from support.equality import state_of
@@ -92,3 +92,23 @@ async def test_verify_script_fails_before_the_plan_is_applied(
     """A verification that cannot fail proves nothing."""
     with pytest.raises(RuntimeError, match="not as planned"):
         await run_script(postgres, database, replica, planned, ScriptKind.VERIFY)
+
+
+async def test_forward_script_builds_a_broken_index_again(postgres: Server, database: str, replica: Harness) -> None:
+    """What a concurrent build that broke off left behind is dropped first; what was there before and is valid is not touched."""
+    connection = await asyncpg.connect(database)
+    scenario = SCENARIOS[0]
+    await connection.execute(scenario.sql)
+    await replica.register(database)
+    await replica.audit()
+    plan = await replica.plan("shop", *scenario.overrides)
+    await run_script(postgres, database, replica, plan, ScriptKind.FORWARD)
+    built = await state_of(postgres, database)
+    index = next(step for step in plan.plan.steps if step.kind is StepKind.CREATE_INDEX)
+    await connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::regclass", index.object_name)
+    assert not await connection.fetchval(index.done_when)
+    await run_script(postgres, database, replica, plan, ScriptKind.FORWARD)
+
+    assert await connection.fetchval(index.done_when)
+    assert await state_of(postgres, database) == built
+    await connection.close()

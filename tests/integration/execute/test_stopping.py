@@ -285,3 +285,17 @@ async def test_the_session_is_as_before_after_a_build(session: TargetSession, li
     await (await begin(session, listener))
 
     assert await session.work.fetchval("SHOW lock_timeout") == "5s"
+
+
+async def test_an_index_that_cannot_be_built_leaves_nothing(
+    session: TargetSession, listener: Listener, application: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    """A value too long for an index: the job says so, and no invalid index stays to cost writes."""
+    await application.execute("INSERT INTO orders SELECT 201, 201, string_agg(md5(n::text), '') FROM generate_series(1, 400) AS n")
+    step = create_index(2, replace(DECISION, referencing=ColumnSet(TableName("public", "orders"), ("note",))), rows=201)
+    await ledger.write(session, PLAN, step.number, "INTENT")
+    with pytest.raises(Refused, match="a value is too long for a btree index") as refusal:
+        await IndexBuild(session=session, reporter=listener, plan_id=PLAN, step=step, progress=PROGRESS).run()
+
+    assert (refusal.value.reason, refusal.value.facts["sqlstate"]) == (Reason.STEP_FAILED, "54000")
+    assert await other.fetchval(INDEXES) == 0

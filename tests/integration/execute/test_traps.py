@@ -333,3 +333,46 @@ async def test_owner_is_not_bound_by_policies(postgres: Server, database: str) -
     await postgres.execute(f"ALTER DATABASE {database_name(database)} OWNER TO CURRENT_USER")
     await postgres.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}", database=database_name(database))
     await postgres.execute(f"DROP ROLE {role}")
+
+
+#: What triggers of applications raise, by SQLSTATE: their own, more than one row, a row changed twice, SQL that is none.
+RAISED = {
+    "ZZ001": "RAISE EXCEPTION 'no' USING ERRCODE = 'ZZ001'",
+    "21000": "PERFORM (SELECT id FROM public.customers)",
+    "27000": "UPDATE public.orders SET note = 'x' WHERE id = OLD.id",
+    "42601": "EXECUTE 'SELEC 1'",
+}
+
+
+async def test_whatever_a_trigger_raises_is_told_as_that(postgres: Server, database: str) -> None:
+    """No error of the application's code is an internal one; neither is that of an event trigger, in a rollback."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(ORDERS)
+    before = await state_of(postgres, database)
+    await connection.execute(FORBIDDING.format(body="RETURN OLD;"))
+    await connection.execute("CREATE TRIGGER guard BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION forbid()")
+    async with harness(postgres) as replica:
+        await replica.register(database)
+        await replica.audit()
+        plan = await replica.plan("shop", DELETE)
+        for state, body in RAISED.items():
+            await connection.execute(FORBIDDING.format(body=f"{body}; RETURN OLD;").replace("CREATE", "CREATE OR REPLACE"))
+            ended = await replica.end(await migrations.apply(replica.services, CALLER, plan.id))
+            assert (ended.error_reason, f"trigger or rule raised an error (SQLSTATE {state})" in ended.error_message) == (
+                "STEP_FAILED",
+                True,
+            )
+
+        await postgres.execute(
+            FORBIDDING.format(body="RAISE EXCEPTION 'not now';").replace("forbid() RETURNS trigger", "public.hold() RETURNS event_trigger")
+            + "CREATE EVENT TRIGGER hold ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION public.hold()",
+            database=database_name(database),
+        )
+        refused = await replica.end(await migrations.roll_back(replica.services, CALLER, ended.id))
+        await postgres.execute("DROP EVENT TRIGGER hold; DROP FUNCTION public.hold()", database=database_name(database))
+        await replica.roll_back(ended)
+
+    await connection.execute("DROP TRIGGER guard ON orders; DROP FUNCTION forbid()")
+    await connection.close()
+    assert (refused.error_reason, "an event trigger" in refused.error_message) == ("STEP_FAILED", True)
+    assert await state_of(postgres, database) == before

@@ -119,7 +119,7 @@ class Watch:
             if step.recipe is not None:
                 batches[step.number] = await self.work.fetchval(BATCH)
                 addresses = await self.work.fetchval(f"SELECT array_agg(ctid::text) FROM ONLY {step.recipe.tables[0]}")
-                parameters = (batches[step.number], addresses)
+                parameters = (batches[step.number], addresses, addresses)
             for statement in step.statements:
                 await self.run(statement, parameters)
         return batches

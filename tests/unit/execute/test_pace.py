@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfastd.execute.pace import TARGET_SECONDS, Pace, rest_seconds
+from holdfastd.execute.pace import CEILING_SECONDS, LAST_CEILING_SECONDS, TARGET_SECONDS, Pace, ceiling_seconds, rest_seconds
 
 
 @pytest.mark.parametrize("rows_per_second", [700, 5_000, 40_000])
@@ -24,6 +24,18 @@ def test_batches_recover_from_a_slow_moment():
         pace.learn(0.01)
 
     assert (slow, pace.batch) == (250, 2_000)
+
+
+def test_batch_that_was_stopped_is_quartered_down_to_one_row():
+    """What was really tried counts, not what could have been; a single row gets longer."""
+    pace = Pace(batch=1_000)
+    pace.shrink(100)
+    first = pace.batch
+    for _ in range(5):
+        pace.shrink(pace.batch)
+
+    assert (first, pace.batch) == (25, 1)
+    assert (ceiling_seconds(2), ceiling_seconds(1)) == (CEILING_SECONDS, LAST_CEILING_SECONDS)
 
 
 def test_others_get_half_as_long_as_they_waited():

@@ -77,6 +77,7 @@ def _hazards(
         share = count / max(catalog.tables[table].row_estimate, count, 1)
         if share > LARGE_CLOSURE_SHARE:
             hazards.append(Hazard(kind=HazardKind.LARGE_CLOSURE, message=f"{count} rows are {share:.0%} of {table}."))
+    hazards += [_slow_hazard(key) for key in recipe.unindexed]
     hazards += _trigger_hazards(catalog, recipe)
     return hazards
 
@@ -85,6 +86,14 @@ def _rows_hazard(decision: Decision, closure: dict[TableName, int]) -> Hazard:
     kind = HazardKind.DELETES_ROWS if decision.orphan_action is OrphanAction.DELETE else HazardKind.CHANGES_ROWS
     rows = ", ".join(f"{count} of {table}" for table, count in closure.items())
     return Hazard(kind=kind, message=f"Rows taken or changed, all backed up in the same transaction: {rows}.")
+
+
+def _slow_hazard(key: str) -> Hazard:
+    message = (
+        f"No index finds the rows of {key} by its key: each deleted row makes PostgreSQL read that whole table while writers wait."
+        " Batches shrink to few rows, and a large table ends the application; create an index first."
+    )
+    return Hazard(kind=HazardKind.BLOCKS_WRITES, message=message)
 
 
 def _trigger_hazards(catalog: Catalog, recipe: CleanUpRecipe) -> list[Hazard]:

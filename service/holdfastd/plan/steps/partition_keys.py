@@ -4,7 +4,9 @@ Since 18 the root's key can be NOT VALID, as any other. Before, it is made from 
 up and validated, and at last the root's key takes them over without reading the rows again. It must not come earlier: next to a part
 that is not valid PostgreSQL would make a second one.
 
-A key that a leaf had of its own, saying the same, is taken over as well, and dropped with the root's: a rollback makes it again.
+A key that a leaf had of its own, saying the same, is taken over as well, and dropped with the root's: a rollback makes it again. A
+valid one comes back NOT VALID in the very transaction that drops the root's, so that no orphan row slips in between, and is validated
+after rows came back; one that was not valid comes back only then, as its orphan rows do.
 """
 
 from collections.abc import Iterator
@@ -97,7 +99,8 @@ def _validate_whole(catalog: Catalog, decision: Decision) -> Step:
     """Return the step that marks the root's key validated; all leaves are by then, so it reads nothing again."""
     root = decision.referencing.table
     step = validate_foreign_key(0, decision, rows=0)
-    levels = [each for each in catalog.partitions_below(root) if catalog.tables[each].kind is TableKind.PARTITIONED]
+    own = _own_keys(catalog, decision)
+    levels = [each for each in catalog.partitions_below(root) if catalog.tables[each].kind is TableKind.PARTITIONED and each not in own]
     locks = tuple(TableLock(table=each, level=LockLevel.SHARE_UPDATE_EXCLUSIVE) for each in (root, *levels))
     message = f"Reads only partitions of {root} that appeared since the plan was made; VACUUM and DDL wait."
     return replace(
@@ -120,23 +123,69 @@ def _taking_over(catalog: Catalog, decision: Decision, step: Step, own: dict[Tab
         exclusive.update(catalog.leaves(decision.referencing.table))
     add = step.statements[0]
     locks = tuple(replace(lock, level=LockLevel.ACCESS_EXCLUSIVE) if lock.table in exclusive else lock for lock in add.locks)
+    if is_made_of_parts(catalog, decision):
+        # The key of a level is taken over as it is, without a look at what is below.
+        untouched = {each for table in own for each in catalog.partitions_below(table)} - exclusive
+        locks = tuple(lock for lock in locks if lock.table not in untouched)
     message = f"Readers of {', '.join(map(str, sorted(exclusive)))} wait for an instant, and this waits for those that run."
     hazards = [*step.hazards, Hazard(kind=HazardKind.BLOCKS_READS, message=message)]
     if own:
         kept = ", ".join(f"{key.name} of {table}" for table, key in own.items())
-        message = f"It takes over {kept}; undoing drops and adds them again, and reads those partitions while their writers wait."
+        message = f"It takes over {kept}; undoing drops and adds them again, and reads those partitions while VACUUM and DDL wait."
         hazards.append(Hazard(kind=HazardKind.BLOCKS_WRITES, message=message))
-    back = tuple(_make_again(catalog, table, key) for table, key in own.items())
-    return replace(step, statements=(replace(add, locks=locks),), undo=(*step.undo, *back), hazards=tuple(hazards))
+    return replace(step, statements=(replace(add, locks=locks),), undo=_undoing(catalog, step, own), hazards=tuple(hazards))
+
+
+def _undoing(catalog: Catalog, step: Step, own: dict[TableName, ForeignKey]) -> tuple[Statement, ...]:
+    """Return the undo of the root's key: what drops it and has own keys enforced again, then what runs after rows came back."""
+    drop = step.undo[0]
+    valid = {table: key for table, key in own.items() if key.validated}
+    bearers = [(table, bearer, key) for table, key in valid.items() for bearer in _bearers(catalog, table)]
+    at_once = [f"DO {quoted(_declared_again(table, bearer, key, ' NOT VALID'))}" for table, bearer, key in bearers]
+    wholes = {table: key for table, key in valid.items() if _bearers(catalog, table) != (table,)}
+    return (
+        replace(drop, sql=";\n".join((drop.sql, *at_once))),
+        # Nothing is left to do for these, unless somebody else dropped the root's key.
+        *(Statement(sql=block, locks=(), lock_policy=LockPolicy.SHORT) for block in at_once),
+        *(_make_again(catalog, table, key) for table, key in own.items() if table not in valid),
+        *(_prove_again(catalog, bearer, key) for _, bearer, key in bearers),
+        *(_make_again(catalog, table, key) for table, key in wholes.items()),
+    )
+
+
+def _bearers(catalog: Catalog, table: TableName) -> tuple[TableName, ...]:
+    """Return the tables whose keys can be NOT VALID in place of a table's: itself, or its leaves, whose keys become one at the end."""
+    is_hollow = catalog.tables[table].kind is TableKind.PARTITIONED and catalog.identity.version_number < _NOT_VALID_ROOT
+    return catalog.leaves(table) if is_hollow else (table,)
+
+
+def _declared_again(table: TableName, bearer: TableName, key: ForeignKey, state: str = "") -> str:
+    """Return the block that declares a partition's own key as it was, unless it is there: the root's may never have taken it over."""
+    name = identifier(key.name)
+    lines = [f"ALTER TABLE {qualified(bearer)} ADD CONSTRAINT {name} {key.definition}{state};"]
+    if key.comment and bearer == table:
+        lines.append(f"COMMENT ON CONSTRAINT {name} ON {qualified(bearer)} IS {literal(key.comment)};")
+    absent = " AND ".join(f"NOT ({key_is_own(each, key.name)})" for each in dict.fromkeys((table, bearer)))
+    return f"BEGIN IF {absent} THEN {' '.join(lines)} END IF; END"
 
 
 def _make_again(catalog: Catalog, table: TableName, key: ForeignKey) -> Statement:
-    """Return the statement that declares a partition's own key as it was, unless it is there: the root's may never have taken it over."""
-    name = identifier(key.name)
-    lines = [f"ALTER TABLE {qualified(table)} ADD CONSTRAINT {name} {key.definition};"]
-    if key.comment:
-        lines.append(f"COMMENT ON CONSTRAINT {name} ON {qualified(table)} IS {literal(key.comment)};")
-    body = f"BEGIN IF NOT ({key_is_own(table, key.name)}) THEN {' '.join(lines)} END IF; END"
-    tables = (table, key.referenced.table, *catalog.partitions_below(key.referenced.table))
-    locks = tuple(TableLock(table=each, level=LockLevel.SHARE_ROW_EXCLUSIVE) for each in tables)
-    return Statement(sql=f"DO {quoted(body)}", locks=locks, lock_policy=LockPolicy.SHORT)
+    """Return the statement that declares a key as it was after rows came back; that of a partitioned table takes over its leaves' keys."""
+    referenced = (key.referenced.table, *catalog.partitions_below(key.referenced.table))
+    below = catalog.partitions_below(table)
+    level = LockLevel.ACCESS_EXCLUSIVE if below and key.validated else LockLevel.SHARE_ROW_EXCLUSIVE
+    locks = (
+        *(TableLock(table=each, level=LockLevel.SHARE_ROW_EXCLUSIVE) for each in (table, *below)),
+        *(TableLock(table=each, level=level) for each in referenced),
+    )
+    return Statement(sql=f"DO {quoted(_declared_again(table, table, key))}", locks=locks, lock_policy=LockPolicy.SHORT)
+
+
+def _prove_again(catalog: Catalog, table: TableName, key: ForeignKey) -> Statement:
+    """Return the statement that validates a key that was valid before."""
+    locks = (
+        *(TableLock(table=each, level=LockLevel.SHARE_UPDATE_EXCLUSIVE) for each in (table, *catalog.partitions_below(table))),
+        *(TableLock(table=each, level=LockLevel.ROW_SHARE) for each in {key.referenced.table} - {table}),
+    )
+    sql = f"ALTER TABLE {qualified(table)} VALIDATE CONSTRAINT {identifier(key.name)}"
+    return Statement(sql=sql, locks=locks, lock_policy=LockPolicy.LONG)

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
+from holdfastd.errors import Reason
 from holdfastd.names import readable
-from holdfastd.target.preflight.check import Check, few, passed, warning
+from holdfastd.target.preflight.check import Check, blocks_application, few, passed, warning
 from holdfastd.target.preflight.look import look
 from holdfastd.target.preflight.needs import Needs
 from holdfastd.target.preflight.relations import Relations
@@ -48,6 +49,9 @@ async def check_settings(connection: asyncpg.Connection, needs: Needs, relations
     async def autovacuum(session: asyncpg.Connection) -> Check:
         return judge_autovacuum(await _read(session))
 
+    async def counting(session: asyncpg.Connection) -> Check:
+        return judge_counting(await _read(session), cleans_up=bool(needs.cleaned))
+
     async def lock_table(session: asyncpg.Connection) -> Check:
         oids = relations.oids_of(needs.tables)
         return judge_lock_table(await _read(session), len(oids) + await session.fetchval(_INDEXES, oids))
@@ -56,6 +60,7 @@ async def check_settings(connection: asyncpg.Connection, needs: Needs, relations
         await look(connection, "event_triggers", event_triggers),
         await look(connection, "session_settings", session_settings),
         await look(connection, "autovacuum", autovacuum),
+        await look(connection, "counting", counting),
         await look(connection, "lock_table", lock_table),
     ]
 
@@ -91,6 +96,15 @@ def judge_autovacuum(settings: Mapping[str, str]) -> Check:
         return passed(name, "Autovacuum will remove what a cleanup leaves.")
     seen = f"{' and '.join(off)} {'are' if len(off) > 1 else 'is'} off: nothing removes the dead rows that a cleanup leaves."
     return warning(name, seen, "Turn it on, or run VACUUM (ANALYZE) on the tables after the application.")
+
+
+def judge_counting(settings: Mapping[str, str], *, cleans_up: bool) -> Check:
+    """What triggers change besides is told by the server's own counters."""
+    name = "counting"
+    if not cleans_up or settings.get("track_counts") != "off":
+        return passed(name, "Nothing keeps the steps from counting what triggers change besides.")
+    seen = "track_counts is off: nobody could tell whether triggers delete rows that are in no backup."
+    return blocks_application(name, Reason.STEP_FAILED, seen, "Turn track_counts on for the server, the database and the role.")
 
 
 def judge_lock_table(settings: Mapping[str, str], needed: int) -> Check:
