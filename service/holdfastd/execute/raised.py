@@ -8,15 +8,20 @@ import asyncpg
 from holdfastd.errors import Reason, Refused
 from holdfastd.target.errors import sqlstate
 
+#: A table, function or type that is not found.
+_UNKNOWN_NAMES = frozenset({"42P01", "42883", "42704"})
+
 
 def raised(title: str, error: asyncpg.PostgresError) -> Refused:
     """Say that code of the application stands in the way."""
+    state = sqlstate(error)
+    names = " The names in it must be qualified, as search_path is empty." if state in _UNKNOWN_NAMES else ""
     message = (
-        f"{title}: a trigger or rule raised an error (SQLSTATE {sqlstate(error)}); the log of the server has its text. The names in it"
-        " must be qualified, as search_path is empty. Nothing of this batch was changed; let it pass, or leave these rows by policy, then"
-        " apply again."
+        f"{title}: a trigger or rule raised an error (SQLSTATE {state}); the log of the server has its text.{names} Nothing of this batch"
+        " was changed. Change the trigger's function, then apply again; where the trigger itself or the policy has to change, roll back"
+        " first, then audit and plan anew."
     )
-    return Refused(message, reason=Reason.STEP_FAILED, facts={"sqlstate": sqlstate(error)})
+    return Refused(message, reason=Reason.STEP_FAILED, facts={"sqlstate": state})
 
 
 def stopped_by_code(title: str, error: asyncpg.PostgresError) -> Refused:
