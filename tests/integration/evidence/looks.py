@@ -27,8 +27,10 @@ async def reading(dsn: str, *, sql: str = "") -> AsyncIterator[asyncpg.Connectio
     """Run SQL, then open a session like that of an audit."""
     if sql:
         writer = await connect(dsn, application_name="test", read_only=False)
-        await writer.execute(sql)
-        await close(writer)
+        try:
+            await writer.execute(sql)
+        finally:
+            await close(writer)
     connection = await connect(dsn, application_name="test", read_only=True)
     try:
         yield connection
