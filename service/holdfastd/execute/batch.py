@@ -36,11 +36,17 @@ class Held:
     ceiling_seconds: float = 0.0
     since: float = 0.0
     _limited_at: float = 0.0
+    _asked: int = 0
 
     @property
     def seconds(self) -> float:
         """How long the lock is held by now; 0 before it is."""
         return time.monotonic() - self.since if self.since else 0.0
+
+    @property
+    def statements(self) -> int:
+        """Statements since the lock was taken."""
+        return int(self.connection.asked) - self._asked
 
     @property
     def is_over(self) -> bool:
@@ -49,7 +55,7 @@ class Held:
 
     def begin(self) -> None:
         """The lock was taken."""
-        self.since, self._limited_at = time.monotonic(), 0.0
+        self.since, self._limited_at, self._asked = time.monotonic(), 0.0, self.connection.asked
 
     async def limit(self) -> None:
         """Let the server stop the next statement when the time is up."""

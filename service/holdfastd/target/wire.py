@@ -20,11 +20,13 @@ _PROBES = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_T
 class WireConnection(asyncpg.Connection):  # type: ignore[misc] # the driver comes without types
     """A connection of the driver that probes its peer and knows since when it waits for an answer."""
 
-    __slots__ = ("_asked_at",)
+    __slots__ = ("_asked_at", "asked")
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, *arguments: Any) -> None:
         super().__init__(protocol, transport, *arguments)
         self._asked_at: float | None = None
+        #: Statements so far.
+        self.asked = 0
         _probe(transport.get_extra_info("socket"))
 
     @property
@@ -46,6 +48,7 @@ class WireConnection(asyncpg.Connection):  # type: ignore[misc] # the driver com
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
         before = self._asked_at
+        self.asked += before is None
         self._asked_at = before or time.monotonic()
         try:
             yield
