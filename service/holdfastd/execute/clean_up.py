@@ -7,7 +7,7 @@ Orphan rows are found first, a gigabyte of the table at a time and without a loc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -270,13 +270,7 @@ class CleanUp:
             rows_done=self.rows_done,
             rows_total=max(self.total, self.rows_done),
         )
-        progress = Progress(
-            activity=self.step.title,
-            done=self.progress.done,
-            total=self.progress.total,
-            rows_done=self.rows_done,
-            rows_total=max(self.total, self.rows_done),
-        )
+        progress = replace(self.progress, rows_done=happening.rows_done, rows_total=happening.rows_total)
         await self.reporter.record(happening, progress=progress)
 
 

@@ -7,19 +7,19 @@ from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import HoldfastError, Reason, Refused
 from holdfastd.execute import ledger
 from holdfastd.execute.obstacles import obstacles, refuse
+from holdfastd.flows import jobs as flows_jobs
 from holdfastd.flows.context import Caller, Services
-from holdfastd.flows.deeds import answered, deed, log_failure, once
+from holdfastd.flows.deeds import answered, deed, log_failure
+from holdfastd.flows.starting import NO_OPTIONS, content_of, ended_application, enqueue
 from holdfastd.flows.targets import reading
 from holdfastd.jobs.model import Job, JobKind, JobOptions
 from holdfastd.plan.model import Plan, PlanState
 from holdfastd.store import databases, jobs, plans
-from holdfastd.store.documents import encode
 from holdfastd.store.model import DatabaseRecord, PlanRecord
 from holdfastd.target.preflight.check import Check
 from holdfastd.target.preflight.plan import check_drift
 from holdfastd.target.preflight.run import check_plan, check_server
 
-NO_OPTIONS = JobOptions()
 #: What a rollback needs of the server; for the rest, the application had it.
 _ROLLING_BACK = frozenset({"direct_connection", "version", "writable", "replication_role"})
 
@@ -29,7 +29,7 @@ async def apply(services: Services, caller: Caller, plan_id: str, options: JobOp
     content = {"plan_id": plan_id, **content_of(options)}
     earlier = await answered(services, caller, "ApplyPlan", content)
     if earlier is not None:
-        return await _job(services, earlier)
+        return await flows_jobs.get(services, earlier)
     async with services.store.connection() as connection:
         plan = await plans.get(connection, plan_id)
         record = await databases.get(connection, plan.database)
@@ -42,22 +42,10 @@ async def apply(services: Services, caller: Caller, plan_id: str, options: JobOp
         raise
     async with deed(services, caller, "plan.apply", database=plan.database, subject=plan_id) as doing:
         _refuse_unapproved(await plans.get(doing.connection, plan_id, lock=True))
-
-        async def enqueue() -> str:
-            job = await jobs.enqueue(
-                doing.connection,
-                kind=JobKind.APPLICATION,
-                database=record.name,
-                database_id=record.id,
-                principal=caller.principal,
-                plan_id=plan_id,
-                options=options,
-            )
-            return job.id
-
-        job_id = await once(doing, caller, "ApplyPlan", content, enqueue)
-        doing.details = {"job": job_id, "fingerprint": plan.plan.fingerprint}
-        return await jobs.get(doing.connection, job_id)
+        kind = JobKind.APPLICATION
+        job = await enqueue(doing, caller, "ApplyPlan", content, kind=kind, record=record, plan_id=plan_id, options=options)
+        doing.details = {"job": job.id, "fingerprint": plan.plan.fingerprint}
+        return job
 
 
 def _refuse_unapproved(plan: PlanRecord) -> None:
@@ -80,24 +68,15 @@ def refuse_failed(checks: Sequence[Check]) -> None:
             raise Refused(f"{item.message} {item.cure}", reason=item.reason, facts=item.facts)
 
 
-def content_of(options: JobOptions) -> dict[str, str]:
-    """Return what options add to the content of a request; nothing when none were given."""
-    return {} if options == NO_OPTIONS else {"options": encode(options)}
-
-
 async def roll_back(services: Services, caller: Caller, job_id: str, options: JobOptions = NO_OPTIONS) -> Job:
     """Make sure that undoing an application can be exact, then queue the rollback."""
     content = {"job_id": job_id, **content_of(options)}
     earlier = await answered(services, caller, "RollBack", content)
     if earlier is not None:
-        return await _job(services, earlier)
+        return await flows_jobs.get(services, earlier)
+    application, plan, record = await ended_application(services, job_id)
     async with services.store.connection() as connection:
-        application = await jobs.get(connection, job_id)
-        refuse_unfinished(application)
-        refuse_overtaken(application, await jobs.last_application(connection, application.plan_id))
-        plan = await plans.get(connection, application.plan_id)
         later = [(job, await plans.get(connection, other)) for job, other in await jobs.later_applications(connection, application)]
-        record = await databases.get(connection, application.database)
     try:
         _refuse_built_upon(plan, later)
         await _refuse_inexact(services, record, plan, application)
@@ -105,40 +84,19 @@ async def roll_back(services: Services, caller: Caller, job_id: str, options: Jo
         await log_failure(services, caller, "plan.roll_back", error, database=record.name, subject=plan.id)
         raise
     async with deed(services, caller, "plan.roll_back", database=record.name, subject=plan.id) as doing:
-
-        async def enqueue() -> str:
-            job = await jobs.enqueue(
-                doing.connection,
-                kind=JobKind.ROLLBACK,
-                database=record.name,
-                database_id=record.id,
-                principal=caller.principal,
-                plan_id=plan.id,
-                application_id=application.id,
-                options=options,
-            )
-            return job.id
-
-        rollback_id = await once(doing, caller, "RollBack", content, enqueue)
-        doing.details = {"job": rollback_id, "application": application.id}
-        return await jobs.get(doing.connection, rollback_id)
-
-
-def refuse_unfinished(application: Job) -> None:
-    """Refuse JOB_STATE unless the job is an application that has ended."""
-    if application.kind is not JobKind.APPLICATION:
-        message = f"Job {application.id} is no application but of kind {application.kind}; name the job that applied the plan."
-        raise Refused(message, reason=Reason.JOB_STATE, facts={"kind": application.kind})
-    if not application.state.is_final:
-        message = f"Job {application.id} is {application.state}; wait for its end or cancel it, then try again."
-        raise Refused(message, reason=Reason.JOB_STATE, facts={"state": application.state})
-
-
-def refuse_overtaken(application: Job, last: str) -> None:
-    """The backup and the ledger are the plan's: what is undone is its last application."""
-    if application.id != last:
-        message = f"Job {last} applied plan {application.plan_id} again since; name that one."
-        raise Refused(message, reason=Reason.JOB_STATE, facts={"job": last})
+        rollback = await enqueue(
+            doing,
+            caller,
+            "RollBack",
+            content,
+            kind=JobKind.ROLLBACK,
+            record=record,
+            plan_id=plan.id,
+            options=options,
+            application_id=application.id,
+        )
+        doing.details = {"job": rollback.id, "application": application.id}
+        return rollback
 
 
 def _refuse_built_upon(plan: PlanRecord, later: Sequence[tuple[str, PlanRecord]]) -> None:
@@ -164,8 +122,3 @@ async def _refuse_inexact(services: Services, record: DatabaseRecord, plan: Plan
         found = await obstacles(connection, await read_catalog(connection, with_partitions=True), plan.id, plan.plan)
         if found:
             raise refuse(found)
-
-
-async def _job(services: Services, job_id: str) -> Job:
-    async with services.store.connection() as connection:
-        return await jobs.get(connection, job_id)

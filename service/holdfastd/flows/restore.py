@@ -7,11 +7,10 @@ from holdfastd.execute.outlook import look, refuse_outlook
 from holdfastd.execute.restore import chosen
 from holdfastd.flows import jobs as flows_jobs
 from holdfastd.flows.context import Caller, Services
-from holdfastd.flows.deeds import answered, deed, log_failure, once
-from holdfastd.flows.migrations import content_of, refuse_overtaken, refuse_unfinished
+from holdfastd.flows.deeds import answered, deed, log_failure
+from holdfastd.flows.starting import content_of, ended_application, enqueue
 from holdfastd.flows.targets import reading, refuse_busy
 from holdfastd.jobs.model import Job, JobKind, JobOptions
-from holdfastd.store import databases, jobs, plans
 from holdfastd.store.model import DatabaseRecord, PlanRecord
 
 
@@ -21,12 +20,7 @@ async def restore(services: Services, caller: Caller, job_id: str, options: JobO
     earlier = await answered(services, caller, "RestoreRows", content)
     if earlier is not None:
         return await flows_jobs.get(services, earlier)
-    async with services.store.connection() as connection:
-        application = await jobs.get(connection, job_id)
-        refuse_unfinished(application)
-        refuse_overtaken(application, await jobs.last_application(connection, application.plan_id))
-        plan = await plans.get(connection, application.plan_id)
-        record = await databases.get(connection, application.database)
+    application, plan, record = await ended_application(services, job_id)
     try:
         _refuse_unknown(plan, options)
         await refuse_busy(services, record)
@@ -35,23 +29,19 @@ async def restore(services: Services, caller: Caller, job_id: str, options: JobO
         await log_failure(services, caller, "plan.restore", error, database=record.name, subject=plan.id)
         raise
     async with deed(services, caller, "plan.restore", database=record.name, subject=plan.id) as doing:
-
-        async def enqueue() -> str:
-            job = await jobs.enqueue(
-                doing.connection,
-                kind=JobKind.RESTORE,
-                database=record.name,
-                database_id=record.id,
-                principal=caller.principal,
-                plan_id=plan.id,
-                application_id=application.id,
-                options=options,
-            )
-            return job.id
-
-        restore_id = await once(doing, caller, "RestoreRows", content, enqueue)
-        doing.details = {"job": restore_id, "application": application.id, "relink": str(options.relink).lower()}
-        return await jobs.get(doing.connection, restore_id)
+        job = await enqueue(
+            doing,
+            caller,
+            "RestoreRows",
+            content,
+            kind=JobKind.RESTORE,
+            record=record,
+            plan_id=plan.id,
+            options=options,
+            application_id=application.id,
+        )
+        doing.details = {"job": job.id, "application": application.id, "relink": str(options.relink).lower()}
+        return job
 
 
 def _refuse_unknown(plan: PlanRecord, options: JobOptions) -> None:

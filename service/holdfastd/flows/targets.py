@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from holdfastd.catalog.model import Identity
-from holdfastd.errors import Conflict, InvalidField, Reason, Refused
+from holdfastd.errors import InvalidField, Reason, Refused
 from holdfastd.flows.context import DsnSource, Services
 from holdfastd.store import jobs
 from holdfastd.store.model import DatabaseRecord, DsnKind
@@ -92,5 +92,4 @@ async def refuse_busy(services: Services, record: DatabaseRecord) -> None:
     async with services.store.connection() as connection:
         job_id = await jobs.changing(connection, record.id)
     if job_id:
-        message = f"Job {job_id} is changing database {record.name}; wait for it or cancel it."
-        raise Conflict(message, reason=Reason.DATABASE_BUSY, facts={"database": record.name, "job_id": job_id})
+        raise jobs.busy(record.name, job_id)

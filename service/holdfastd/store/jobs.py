@@ -39,7 +39,7 @@ async def enqueue(
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "jobs_one_change_per_database_key":
             raise
-        raise await _busy(connection, database, database_id) from None
+        raise busy(database, await changing(connection, database_id)) from None
     except asyncpg.ForeignKeyViolationError:
         facts = {"database": database}
         raise NotFound(f"Database {database} was removed just now.", reason=Reason.DATABASE_NOT_FOUND, facts=facts) from None
@@ -211,7 +211,7 @@ async def changing(connection: Any, database_id: str) -> str:
     return await connection.fetchval(query, database_id) or ""
 
 
-async def _busy(connection: Any, database: str, database_id: str) -> Conflict:
-    job_id = await changing(connection, database_id)
+def busy(database: str, job_id: str) -> Conflict:
+    """Return the error of who wants to change a database while a job does."""
     message = f"Job {job_id} is changing database {database}; wait for it or cancel it."
     return Conflict(message, reason=Reason.DATABASE_BUSY, facts={"database": database, "job_id": job_id})
