@@ -8,7 +8,8 @@ import os
 import sys
 
 from holdfastd import log
-from holdfastd.config import ConfigError, parse
+from holdfastd.config.model import Config, ConfigError, NewToken, RotateKeys
+from holdfastd.config.parse import parse
 
 
 def main() -> int:
@@ -19,9 +20,13 @@ def main() -> int:
     from holdfastd.server import StartError, serve  # noqa: PLC0415 (after the two lines above)
 
     try:
-        config = parse(sys.argv[1:], dict(os.environ), is_root=os.geteuid() == 0, is_terminal=sys.stdout.isatty())
-        log.set_up(config.log_format)
-        asyncio.run(serve(config))
+        command = parse(sys.argv[1:], dict(os.environ), is_root=os.geteuid() == 0, is_terminal=sys.stdout.isatty())
+        match command:
+            case Config():
+                log.set_up(command.log_format)
+                asyncio.run(serve(command))
+            case NewToken() | RotateKeys():
+                raise NotImplementedError
     except (ConfigError, StartError) as error:
         print(f"holdfastd: {error}", file=sys.stderr)  # noqa: T201 (this is the command)
         return 2

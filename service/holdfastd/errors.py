@@ -6,6 +6,9 @@
     ├── AlreadyExists           ALREADY_EXISTS
     ├── Conflict                ABORTED            somebody else is at it
     ├── Refused                 FAILED_PRECONDITION   not in this state, not safely, not with these privileges
+    ├── Unauthenticated         UNAUTHENTICATED    who are you?
+    ├── Forbidden               PERMISSION_DENIED  not you
+    ├── Exhausted               RESOURCE_EXHAUSTED too much at once
     ├── Unavailable             UNAVAILABLE        try again
     ├── Pruned                  OUT_OF_RANGE
     └── Cancelled               CANCELLED
@@ -57,6 +60,13 @@ class Reason(StrEnum):
     RESTORE_REJECTED = "RESTORE_REJECTED"
     BACKUP_GONE = "BACKUP_GONE"
     BACKUP_RETAINED = "BACKUP_RETAINED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    SECOND_PERSON_NEEDED = "SECOND_PERSON_NEEDED"
+    HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
+    TARGET_TLS_REQUIRED = "TARGET_TLS_REQUIRED"
+    LIMIT_REACHED = "LIMIT_REACHED"
+    SCHEDULE_NOT_FOUND = "SCHEDULE_NOT_FOUND"
     INTERNAL = "INTERNAL"
 
 
@@ -94,6 +104,22 @@ class Conflict(HoldfastError):
 
 class Refused(HoldfastError):
     """Not in this state, not safely, or not with these privileges."""
+
+
+class Unauthenticated(HoldfastError):
+    """The caller cannot be recognised. The message says how to state who one is, never why credentials are wrong."""
+
+    def __init__(self, message: str) -> None:
+        """Take the sentence."""
+        super().__init__(message, reason=Reason.UNAUTHENTICATED)
+
+
+class Forbidden(HoldfastError):
+    """The caller is known and may not do this."""
+
+
+class Exhausted(HoldfastError):
+    """Too much at once; waiting helps."""
 
 
 class Unavailable(HoldfastError):

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from holdfastd.config import LogFormat
+from holdfastd.config.model import LogFormat
 
 #: Every event name, and what it tells.
 EVENTS: Mapping[str, str] = {

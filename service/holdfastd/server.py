@@ -16,7 +16,7 @@ from importlib.metadata import version
 
 import structlog
 
-from holdfastd.config import Address, Config
+from holdfastd.config.model import Address, Config
 from holdfastd.errors import HoldfastError
 from holdfastd.execute import failpoints
 from holdfastd.flows.context import Services

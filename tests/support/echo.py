@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from holdfastd import log
-from holdfastd.config import LogFormat
+from holdfastd.config.model import LogFormat
 from holdfastd.metrics import RpcMetrics
 from holdfastd.rpc.interceptor import Interceptor
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfastd.config import Address, Config, ConfigError, LogFormat, parse
+from holdfastd.config.model import Address, Config, ConfigError, LogFormat
+from holdfastd.config.parse import parse
 
 HOME = {"HOME": "/home/ada"}
 

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from holdfastd import log
-from holdfastd.config import LogFormat
+from holdfastd.config.model import LogFormat
 
 CANARY = "c4n4ry-s3cret"
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from holdfastd.config import Address
+from holdfastd.config.model import Address
 
 _GRACE_SECONDS = 1
 

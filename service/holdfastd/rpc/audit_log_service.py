@@ -2,6 +2,8 @@
 
 # ruff: noqa: N802 (gRPC names the methods)
 
+from collections.abc import AsyncIterator
+
 from holdfast.v1 import audit_log_service_pb2 as pb
 from holdfast.v1.audit_log_service_pb2_grpc import AuditLogServiceServicer
 from holdfastd.flows import audit_log
@@ -34,3 +36,7 @@ class AuditLogService(AuditLogServiceServicer):
             first_broken_sequence=verdict.first_broken_sequence,
             head_hash=verdict.head_hash,
         )
+
+    def ExportEntries(self, request: pb.ExportEntriesRequest, _: Context) -> AsyncIterator[pb.ExportEntriesResponse]:
+        """Send the whole log, oldest first."""
+        raise NotImplementedError

@@ -82,3 +82,11 @@ class AuditService(AuditServiceServicer):
         finding_id = fields.required(request.finding_id, "finding_id", max_bytes=decode.MAX_FINDING_ID_BYTES)
         await ignoring.unignore(self._services, decode.caller(), database, finding_id)
         return pb.UnignoreFindingResponse()
+
+    async def CompareAudits(self, request: pb.CompareAuditsRequest, _: Context) -> pb.CompareAuditsResponse:
+        """Tell what differs between two audits."""
+        raise NotImplementedError
+
+    async def ListOrphanCounts(self, request: pb.ListOrphanCountsRequest, _: Context) -> pb.ListOrphanCountsResponse:
+        """List the orphan rows of every audit."""
+        raise NotImplementedError

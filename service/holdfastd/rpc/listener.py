@@ -26,7 +26,7 @@ from holdfast.v1 import (
     plan_service_pb2,
     plan_service_pb2_grpc,
 )
-from holdfastd.config import Address
+from holdfastd.config.model import Address
 from holdfastd.flows.context import Services
 from holdfastd.metrics import RpcMetrics
 from holdfastd.rpc.audit_log_service import AuditLogService

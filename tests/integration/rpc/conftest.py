@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from holdfastd.config import Address
+from holdfastd.config.model import Address
 from holdfastd.flows.context import Services
 from holdfastd.metrics import Metrics
 from holdfastd.rpc.listener import RpcListener

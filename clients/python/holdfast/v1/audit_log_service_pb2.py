@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from holdfast.v1 import access_pb2 as holdfast_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#holdfast/v1/audit_log_service.proto\x12\x0bholdfast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n\rAuditLogEntry\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x05 \x01(\t\x12\x0f\n\x07subject\x18\x06 \x01(\t\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\x38\n\x07\x64\x65tails\x18\x08 \x03(\x0b\x32\'.holdfast.v1.AuditLogEntry.DetailsEntry\x12\x0c\n\x04hash\x18\t \x01(\t\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"M\n\x12ListEntriesRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"[\n\x13ListEntriesResponse\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.holdfast.v1.AuditLogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14VerifyEntriesRequest\"j\n\x15VerifyEntriesResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x1d\n\x15\x66irst_broken_sequence\x18\x03 \x01(\x03\x12\x11\n\thead_hash\x18\x04 \x01(\t2\xc5\x01\n\x0f\x41uditLogService\x12U\n\x0bListEntries\x12\x1f.holdfast.v1.ListEntriesRequest\x1a .holdfast.v1.ListEntriesResponse\"\x03\x90\x02\x01\x12[\n\rVerifyEntries\x12!.holdfast.v1.VerifyEntriesRequest\x1a\".holdfast.v1.VerifyEntriesResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#holdfast/v1/audit_log_service.proto\x12\x0bholdfast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18holdfast/v1/access.proto\"\x9a\x02\n\rAuditLogEntry\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tprincipal\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x05 \x01(\t\x12\x0f\n\x07subject\x18\x06 \x01(\t\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\x38\n\x07\x64\x65tails\x18\x08 \x03(\x0b\x32\'.holdfast.v1.AuditLogEntry.DetailsEntry\x12\x0c\n\x04hash\x18\t \x01(\t\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"M\n\x12ListEntriesRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"[\n\x13ListEntriesResponse\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.holdfast.v1.AuditLogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x06\x41nchor\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0c\n\x04hash\x18\x02 \x01(\t\"<\n\x14VerifyEntriesRequest\x12$\n\x07\x61nchors\x18\x01 \x03(\x0b\x32\x13.holdfast.v1.Anchor\"{\n\x15VerifyEntriesResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x1d\n\x15\x66irst_broken_sequence\x18\x03 \x01(\x03\x12\x11\n\thead_hash\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\".\n\x14\x45xportEntriesRequest\x12\x16\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\"D\n\x15\x45xportEntriesResponse\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.holdfast.v1.AuditLogEntry2\xc0\x02\n\x0f\x41uditLogService\x12\x65\n\x0bListEntries\x12\x1f.holdfast.v1.ListEntriesRequest\x1a .holdfast.v1.ListEntriesResponse\"\x13\x90\x02\x01\xfa\xe3\x18\x0c\x08\x01\x12\x08\x64\x61tabase\x12\x61\n\rVerifyEntries\x12!.holdfast.v1.VerifyEntriesRequest\x1a\".holdfast.v1.VerifyEntriesResponse\"\t\x90\x02\x01\xfa\xe3\x18\x02\x08\x01\x12\x63\n\rExportEntries\x12!.holdfast.v1.ExportEntriesRequest\x1a\".holdfast.v1.ExportEntriesResponse\"\t\x90\x02\x01\xfa\xe3\x18\x02\x08\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,21 +36,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITLOGENTRY_DETAILSENTRY']._loaded_options = None
   _globals['_AUDITLOGENTRY_DETAILSENTRY']._serialized_options = b'8\001'
   _globals['_AUDITLOGSERVICE'].methods_by_name['ListEntries']._loaded_options = None
-  _globals['_AUDITLOGSERVICE'].methods_by_name['ListEntries']._serialized_options = b'\220\002\001'
+  _globals['_AUDITLOGSERVICE'].methods_by_name['ListEntries']._serialized_options = b'\220\002\001\372\343\030\014\010\001\022\010database'
   _globals['_AUDITLOGSERVICE'].methods_by_name['VerifyEntries']._loaded_options = None
-  _globals['_AUDITLOGSERVICE'].methods_by_name['VerifyEntries']._serialized_options = b'\220\002\001'
-  _globals['_AUDITLOGENTRY']._serialized_start=86
-  _globals['_AUDITLOGENTRY']._serialized_end=368
-  _globals['_AUDITLOGENTRY_DETAILSENTRY']._serialized_start=322
-  _globals['_AUDITLOGENTRY_DETAILSENTRY']._serialized_end=368
-  _globals['_LISTENTRIESREQUEST']._serialized_start=370
-  _globals['_LISTENTRIESREQUEST']._serialized_end=447
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=449
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=540
-  _globals['_VERIFYENTRIESREQUEST']._serialized_start=542
-  _globals['_VERIFYENTRIESREQUEST']._serialized_end=564
-  _globals['_VERIFYENTRIESRESPONSE']._serialized_start=566
-  _globals['_VERIFYENTRIESRESPONSE']._serialized_end=672
-  _globals['_AUDITLOGSERVICE']._serialized_start=675
-  _globals['_AUDITLOGSERVICE']._serialized_end=872
+  _globals['_AUDITLOGSERVICE'].methods_by_name['VerifyEntries']._serialized_options = b'\220\002\001\372\343\030\002\010\001'
+  _globals['_AUDITLOGSERVICE'].methods_by_name['ExportEntries']._loaded_options = None
+  _globals['_AUDITLOGSERVICE'].methods_by_name['ExportEntries']._serialized_options = b'\220\002\001\372\343\030\002\010\001'
+  _globals['_AUDITLOGENTRY']._serialized_start=112
+  _globals['_AUDITLOGENTRY']._serialized_end=394
+  _globals['_AUDITLOGENTRY_DETAILSENTRY']._serialized_start=348
+  _globals['_AUDITLOGENTRY_DETAILSENTRY']._serialized_end=394
+  _globals['_LISTENTRIESREQUEST']._serialized_start=396
+  _globals['_LISTENTRIESREQUEST']._serialized_end=473
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=475
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=566
+  _globals['_ANCHOR']._serialized_start=568
+  _globals['_ANCHOR']._serialized_end=608
+  _globals['_VERIFYENTRIESREQUEST']._serialized_start=610
+  _globals['_VERIFYENTRIESREQUEST']._serialized_end=670
+  _globals['_VERIFYENTRIESRESPONSE']._serialized_start=672
+  _globals['_VERIFYENTRIESRESPONSE']._serialized_end=795
+  _globals['_EXPORTENTRIESREQUEST']._serialized_start=797
+  _globals['_EXPORTENTRIESREQUEST']._serialized_end=843
+  _globals['_EXPORTENTRIESRESPONSE']._serialized_start=845
+  _globals['_EXPORTENTRIESRESPONSE']._serialized_end=913
+  _globals['_AUDITLOGSERVICE']._serialized_start=916
+  _globals['_AUDITLOGSERVICE']._serialized_end=1236
 # @@protoc_insertion_point(module_scope)

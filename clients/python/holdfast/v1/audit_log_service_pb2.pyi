@@ -141,14 +141,46 @@ class ListEntriesResponse(google.protobuf.message.Message):
 Global___ListEntriesResponse: typing_extensions.TypeAlias = ListEntriesResponse
 
 @typing.final
+class Anchor(google.protobuf.message.Message):
+    """A place in the log that was noted elsewhere: in the log of the service, in a metric, or in the answer to a call."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    HASH_FIELD_NUMBER: builtins.int
+    sequence: builtins.int
+    """The entry."""
+    hash: builtins.str
+    """Its hash then."""
+    def __init__(
+        self,
+        *,
+        sequence: builtins.int = ...,
+        hash: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["hash", b"hash", "sequence", b"sequence"]) -> None: ...
+
+Global___Anchor: typing_extensions.TypeAlias = Anchor
+
+@typing.final
 class VerifyEntriesRequest(google.protobuf.message.Message):
     """Request of VerifyEntries."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    ANCHORS_FIELD_NUMBER: builtins.int
+    @property
+    def anchors(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Anchor]:
+        """What was noted earlier: the log must still hold these entries with these hashes. Without one, whoever may write to the store can
+        change the log and compute its hashes anew.
+        """
+
     def __init__(
         self,
+        *,
+        anchors: collections.abc.Iterable[Global___Anchor] | None = ...,
     ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["anchors", b"anchors"]) -> None: ...
 
 Global___VerifyEntriesRequest: typing_extensions.TypeAlias = VerifyEntriesRequest
 
@@ -162,6 +194,7 @@ class VerifyEntriesResponse(google.protobuf.message.Message):
     ENTRIES_FIELD_NUMBER: builtins.int
     FIRST_BROKEN_SEQUENCE_FIELD_NUMBER: builtins.int
     HEAD_HASH_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
     intact: builtins.bool
     """True when every hash is right and no entry is missing."""
     entries: builtins.int
@@ -170,6 +203,8 @@ class VerifyEntriesResponse(google.protobuf.message.Message):
     """The first entry that is wrong; 0 when intact."""
     head_hash: builtins.str
     """Hash of the last entry; keep it elsewhere to notice a shortened log."""
+    message: builtins.str
+    """What is wrong with that entry, in words; empty when intact."""
     def __init__(
         self,
         *,
@@ -177,7 +212,46 @@ class VerifyEntriesResponse(google.protobuf.message.Message):
         entries: builtins.int = ...,
         first_broken_sequence: builtins.int = ...,
         head_hash: builtins.str = ...,
+        message: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["entries", b"entries", "first_broken_sequence", b"first_broken_sequence", "head_hash", b"head_hash", "intact", b"intact"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["entries", b"entries", "first_broken_sequence", b"first_broken_sequence", "head_hash", b"head_hash", "intact", b"intact", "message", b"message"]) -> None: ...
 
 Global___VerifyEntriesResponse: typing_extensions.TypeAlias = VerifyEntriesResponse
+
+@typing.final
+class ExportEntriesRequest(google.protobuf.message.Message):
+    """Request of ExportEntries."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AFTER_SEQUENCE_FIELD_NUMBER: builtins.int
+    after_sequence: builtins.int
+    """Only entries after this one; 0 for all. A file that begins later verifies against the hash of this entry."""
+    def __init__(
+        self,
+        *,
+        after_sequence: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["after_sequence", b"after_sequence"]) -> None: ...
+
+Global___ExportEntriesRequest: typing_extensions.TypeAlias = ExportEntriesRequest
+
+@typing.final
+class ExportEntriesResponse(google.protobuf.message.Message):
+    """Response of ExportEntries."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: builtins.int
+    @property
+    def entries(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___AuditLogEntry]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        entries: collections.abc.Iterable[Global___AuditLogEntry] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["entries", b"entries"]) -> None: ...
+
+Global___ExportEntriesResponse: typing_extensions.TypeAlias = ExportEntriesResponse

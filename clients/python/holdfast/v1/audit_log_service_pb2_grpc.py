@@ -45,6 +45,11 @@ class AuditLogServiceStub(object):
                 request_serializer=holdfast_dot_v1_dot_audit__log__service__pb2.VerifyEntriesRequest.SerializeToString,
                 response_deserializer=holdfast_dot_v1_dot_audit__log__service__pb2.VerifyEntriesResponse.FromString,
                 _registered_method=True)
+        self.ExportEntries = channel.unary_stream(
+                '/holdfast.v1.AuditLogService/ExportEntries',
+                request_serializer=holdfast_dot_v1_dot_audit__log__service__pb2.ExportEntriesRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_audit__log__service__pb2.ExportEntriesResponse.FromString,
+                _registered_method=True)
 
 
 class AuditLogServiceServicer(object):
@@ -65,6 +70,13 @@ class AuditLogServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportEntries(self, request, context):
+        """Sends the whole log, oldest first, for keeping and verifying it elsewhere.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditLogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_AuditLogServiceServicer_to_server(servicer, server):
                     servicer.VerifyEntries,
                     request_deserializer=holdfast_dot_v1_dot_audit__log__service__pb2.VerifyEntriesRequest.FromString,
                     response_serializer=holdfast_dot_v1_dot_audit__log__service__pb2.VerifyEntriesResponse.SerializeToString,
+            ),
+            'ExportEntries': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportEntries,
+                    request_deserializer=holdfast_dot_v1_dot_audit__log__service__pb2.ExportEntriesRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_audit__log__service__pb2.ExportEntriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class AuditLogService(object):
             '/holdfast.v1.AuditLogService/VerifyEntries',
             holdfast_dot_v1_dot_audit__log__service__pb2.VerifyEntriesRequest.SerializeToString,
             holdfast_dot_v1_dot_audit__log__service__pb2.VerifyEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/holdfast.v1.AuditLogService/ExportEntries',
+            holdfast_dot_v1_dot_audit__log__service__pb2.ExportEntriesRequest.SerializeToString,
+            holdfast_dot_v1_dot_audit__log__service__pb2.ExportEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

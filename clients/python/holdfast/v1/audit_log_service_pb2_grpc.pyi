@@ -57,7 +57,23 @@ _AuditLogServiceVerifyEntriesType = typing_extensions.TypeVar(
     ],
 )
 
-class AuditLogServiceStub(typing.Generic[_AuditLogServiceListEntriesType, _AuditLogServiceVerifyEntriesType]):
+_AuditLogServiceExportEntriesType = typing_extensions.TypeVar(
+    '_AuditLogServiceExportEntriesType',
+    grpc.UnaryStreamMultiCallable[
+        holdfast.v1.audit_log_service_pb2.ExportEntriesRequest,
+        holdfast.v1.audit_log_service_pb2.ExportEntriesResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        holdfast.v1.audit_log_service_pb2.ExportEntriesRequest,
+        holdfast.v1.audit_log_service_pb2.ExportEntriesResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        holdfast.v1.audit_log_service_pb2.ExportEntriesRequest,
+        holdfast.v1.audit_log_service_pb2.ExportEntriesResponse,
+    ],
+)
+
+class AuditLogServiceStub(typing.Generic[_AuditLogServiceListEntriesType, _AuditLogServiceVerifyEntriesType, _AuditLogServiceExportEntriesType]):
     """Reads the audit log: append-only, every entry holding the hash of the one before."""
 
     @typing.overload
@@ -69,6 +85,10 @@ class AuditLogServiceStub(typing.Generic[_AuditLogServiceListEntriesType, _Audit
         grpc.UnaryUnaryMultiCallable[
             holdfast.v1.audit_log_service_pb2.VerifyEntriesRequest,
             holdfast.v1.audit_log_service_pb2.VerifyEntriesResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            holdfast.v1.audit_log_service_pb2.ExportEntriesRequest,
+            holdfast.v1.audit_log_service_pb2.ExportEntriesResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -82,6 +102,10 @@ class AuditLogServiceStub(typing.Generic[_AuditLogServiceListEntriesType, _Audit
             holdfast.v1.audit_log_service_pb2.VerifyEntriesRequest,
             holdfast.v1.audit_log_service_pb2.VerifyEntriesResponse,
         ],
+        grpc.aio.UnaryStreamMultiCallable[
+            holdfast.v1.audit_log_service_pb2.ExportEntriesRequest,
+            holdfast.v1.audit_log_service_pb2.ExportEntriesResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     ListEntries: _AuditLogServiceListEntriesType
@@ -89,6 +113,9 @@ class AuditLogServiceStub(typing.Generic[_AuditLogServiceListEntriesType, _Audit
 
     VerifyEntries: _AuditLogServiceVerifyEntriesType
     """Recomputes the hashes of the whole log."""
+
+    ExportEntries: _AuditLogServiceExportEntriesType
+    """Sends the whole log, oldest first, for keeping and verifying it elsewhere."""
 
 AuditLogServiceAsyncStub: typing_extensions.TypeAlias = AuditLogServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -98,6 +125,10 @@ AuditLogServiceAsyncStub: typing_extensions.TypeAlias = AuditLogServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         holdfast.v1.audit_log_service_pb2.VerifyEntriesRequest,
         holdfast.v1.audit_log_service_pb2.VerifyEntriesResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        holdfast.v1.audit_log_service_pb2.ExportEntriesRequest,
+        holdfast.v1.audit_log_service_pb2.ExportEntriesResponse,
     ],
 ]
 
@@ -119,5 +150,13 @@ class AuditLogServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfast.v1.audit_log_service_pb2.VerifyEntriesResponse, collections.abc.Awaitable[holdfast.v1.audit_log_service_pb2.VerifyEntriesResponse]]:
         """Recomputes the hashes of the whole log."""
+
+    @abc.abstractmethod
+    def ExportEntries(
+        self,
+        request: holdfast.v1.audit_log_service_pb2.ExportEntriesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[holdfast.v1.audit_log_service_pb2.ExportEntriesResponse], collections.abc.AsyncIterator[holdfast.v1.audit_log_service_pb2.ExportEntriesResponse]]:
+        """Sends the whole log, oldest first, for keeping and verifying it elsewhere."""
 
 def add_AuditLogServiceServicer_to_server(servicer: AuditLogServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -58,6 +58,34 @@ AUDIT_STATE_CANCELLED: AuditState.ValueType  # 5
 """Ended because somebody asked."""
 Global___AuditState: typing_extensions.TypeAlias = AuditState
 
+class _ChangeKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ChangeKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ChangeKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    CHANGE_KIND_UNSPECIFIED: _ChangeKind.ValueType  # 0
+    """Never sent."""
+    CHANGE_KIND_APPEARED: _ChangeKind.ValueType  # 1
+    """Only the later audit has it."""
+    CHANGE_KIND_WENT_AWAY: _ChangeKind.ValueType  # 2
+    """Only the earlier audit has it."""
+    CHANGE_KIND_CHANGED: _ChangeKind.ValueType  # 3
+    """Both have it, and it differs."""
+
+class ChangeKind(_ChangeKind, metaclass=_ChangeKindEnumTypeWrapper):
+    """What happened to something between two audits."""
+
+CHANGE_KIND_UNSPECIFIED: ChangeKind.ValueType  # 0
+"""Never sent."""
+CHANGE_KIND_APPEARED: ChangeKind.ValueType  # 1
+"""Only the later audit has it."""
+CHANGE_KIND_WENT_AWAY: ChangeKind.ValueType  # 2
+"""Only the earlier audit has it."""
+CHANGE_KIND_CHANGED: ChangeKind.ValueType  # 3
+"""Both have it, and it differs."""
+Global___ChangeKind: typing_extensions.TypeAlias = ChangeKind
+
 @typing.final
 class Audit(google.protobuf.message.Message):
     """One examination of a database."""
@@ -620,3 +648,228 @@ class UnignoreFindingResponse(google.protobuf.message.Message):
     ) -> None: ...
 
 Global___UnignoreFindingResponse: typing_extensions.TypeAlias = UnignoreFindingResponse
+
+@typing.final
+class CompareAuditsRequest(google.protobuf.message.Message):
+    """Request of CompareAudits."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    BASE_AUDIT_ID_FIELD_NUMBER: builtins.int
+    HEAD_AUDIT_ID_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """Name of the database."""
+    base_audit_id: builtins.str
+    """The earlier audit; empty for the last but one that succeeded."""
+    head_audit_id: builtins.str
+    """The later audit; empty for the last that succeeded."""
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        base_audit_id: builtins.str = ...,
+        head_audit_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["base_audit_id", b"base_audit_id", "database", b"database", "head_audit_id", b"head_audit_id"]) -> None: ...
+
+Global___CompareAuditsRequest: typing_extensions.TypeAlias = CompareAuditsRequest
+
+@typing.final
+class RelationshipChange(google.protobuf.message.Message):
+    """A relationship that differs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: builtins.int
+    RELATIONSHIP_ID_FIELD_NUMBER: builtins.int
+    BASE_ORPHAN_ROWS_FIELD_NUMBER: builtins.int
+    HEAD_ORPHAN_ROWS_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    kind: Global___ChangeKind.ValueType
+    """How."""
+    relationship_id: builtins.str
+    """Which."""
+    message: builtins.str
+    """What became different, in words, such as `declared` or `12 more orphan rows`."""
+    @property
+    def base_orphan_rows(self) -> holdfast.v1.core_pb2.RowCount:
+        """Its orphan rows at the earlier audit; absent when it had none of it, or they could not be counted."""
+
+    @property
+    def head_orphan_rows(self) -> holdfast.v1.core_pb2.RowCount:
+        """Its orphan rows at the later audit; absent when it has none of it, or they could not be counted."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___ChangeKind.ValueType = ...,
+        relationship_id: builtins.str = ...,
+        base_orphan_rows: holdfast.v1.core_pb2.RowCount | None = ...,
+        head_orphan_rows: holdfast.v1.core_pb2.RowCount | None = ...,
+        message: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["base_orphan_rows", b"base_orphan_rows", "head_orphan_rows", b"head_orphan_rows"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["base_orphan_rows", b"base_orphan_rows", "head_orphan_rows", b"head_orphan_rows", "kind", b"kind", "message", b"message", "relationship_id", b"relationship_id"]) -> None: ...
+
+Global___RelationshipChange: typing_extensions.TypeAlias = RelationshipChange
+
+@typing.final
+class FindingChange(google.protobuf.message.Message):
+    """A finding that differs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: builtins.int
+    FINDING_FIELD_NUMBER: builtins.int
+    kind: Global___ChangeKind.ValueType
+    """How; a finding is never CHANGED."""
+    @property
+    def finding(self) -> holdfast.v1.core_pb2.Finding:
+        """As the audit that has it found it."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___ChangeKind.ValueType = ...,
+        finding: holdfast.v1.core_pb2.Finding | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["finding", b"finding"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["finding", b"finding", "kind", b"kind"]) -> None: ...
+
+Global___FindingChange: typing_extensions.TypeAlias = FindingChange
+
+@typing.final
+class CompareAuditsResponse(google.protobuf.message.Message):
+    """Response of CompareAudits."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BASE_FIELD_NUMBER: builtins.int
+    HEAD_FIELD_NUMBER: builtins.int
+    RELATIONSHIPS_FIELD_NUMBER: builtins.int
+    FINDINGS_FIELD_NUMBER: builtins.int
+    @property
+    def base(self) -> Global___Audit:
+        """The earlier audit."""
+
+    @property
+    def head(self) -> Global___Audit:
+        """The later audit."""
+
+    @property
+    def relationships(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RelationshipChange]:
+        """By id of the relationship."""
+
+    @property
+    def findings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___FindingChange]:
+        """The worst first."""
+
+    def __init__(
+        self,
+        *,
+        base: Global___Audit | None = ...,
+        head: Global___Audit | None = ...,
+        relationships: collections.abc.Iterable[Global___RelationshipChange] | None = ...,
+        findings: collections.abc.Iterable[Global___FindingChange] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["base", b"base", "head", b"head"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["base", b"base", "findings", b"findings", "head", b"head", "relationships", b"relationships"]) -> None: ...
+
+Global___CompareAuditsResponse: typing_extensions.TypeAlias = CompareAuditsResponse
+
+@typing.final
+class ListOrphanCountsRequest(google.protobuf.message.Message):
+    """Request of ListOrphanCounts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    RELATIONSHIP_ID_FIELD_NUMBER: builtins.int
+    START_TIME_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """Name of the database."""
+    relationship_id: builtins.str
+    """One relationship only; empty for all."""
+    page_size: builtins.int
+    """At most so many; 0 means 100, more than 1000 means 1000."""
+    page_token: builtins.str
+    """From the previous response; empty for the first page."""
+    @property
+    def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Only counts since then."""
+
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        relationship_id: builtins.str = ...,
+        start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["database", b"database", "page_size", b"page_size", "page_token", b"page_token", "relationship_id", b"relationship_id", "start_time", b"start_time"]) -> None: ...
+
+Global___ListOrphanCountsRequest: typing_extensions.TypeAlias = ListOrphanCountsRequest
+
+@typing.final
+class OrphanCount(google.protobuf.message.Message):
+    """The orphan rows of one relationship at one audit."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: builtins.int
+    AUDIT_ID_FIELD_NUMBER: builtins.int
+    RELATIONSHIP_ID_FIELD_NUMBER: builtins.int
+    ORPHAN_ROWS_FIELD_NUMBER: builtins.int
+    audit_id: builtins.str
+    """The audit; it may be gone by now."""
+    relationship_id: builtins.str
+    """The relationship."""
+    @property
+    def time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the audit ended."""
+
+    @property
+    def orphan_rows(self) -> holdfast.v1.core_pb2.RowCount:
+        """How many."""
+
+    def __init__(
+        self,
+        *,
+        time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        audit_id: builtins.str = ...,
+        relationship_id: builtins.str = ...,
+        orphan_rows: holdfast.v1.core_pb2.RowCount | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["orphan_rows", b"orphan_rows", "time", b"time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audit_id", b"audit_id", "orphan_rows", b"orphan_rows", "relationship_id", b"relationship_id", "time", b"time"]) -> None: ...
+
+Global___OrphanCount: typing_extensions.TypeAlias = OrphanCount
+
+@typing.final
+class ListOrphanCountsResponse(google.protobuf.message.Message):
+    """Response of ListOrphanCounts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty on the last page."""
+    @property
+    def counts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___OrphanCount]:
+        """Newest first, then by relationship."""
+
+    def __init__(
+        self,
+        *,
+        counts: collections.abc.Iterable[Global___OrphanCount] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["counts", b"counts", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListOrphanCountsResponse: typing_extensions.TypeAlias = ListOrphanCountsResponse

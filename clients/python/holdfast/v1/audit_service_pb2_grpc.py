@@ -75,6 +75,16 @@ class AuditServiceStub(object):
                 request_serializer=holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingRequest.SerializeToString,
                 response_deserializer=holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingResponse.FromString,
                 _registered_method=True)
+        self.CompareAudits = channel.unary_unary(
+                '/holdfast.v1.AuditService/CompareAudits',
+                request_serializer=holdfast_dot_v1_dot_audit__service__pb2.CompareAuditsRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_audit__service__pb2.CompareAuditsResponse.FromString,
+                _registered_method=True)
+        self.ListOrphanCounts = channel.unary_unary(
+                '/holdfast.v1.AuditService/ListOrphanCounts',
+                request_serializer=holdfast_dot_v1_dot_audit__service__pb2.ListOrphanCountsRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_audit__service__pb2.ListOrphanCountsResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer(object):
@@ -137,6 +147,20 @@ class AuditServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareAudits(self, request, context):
+        """Tells what appeared and what went away between two audits of a database.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOrphanCounts(self, request, context):
+        """Lists how many orphan rows the relationships of a database had at every audit, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -179,6 +203,16 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.UnignoreFinding,
                     request_deserializer=holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingRequest.FromString,
                     response_serializer=holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingResponse.SerializeToString,
+            ),
+            'CompareAudits': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareAudits,
+                    request_deserializer=holdfast_dot_v1_dot_audit__service__pb2.CompareAuditsRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_audit__service__pb2.CompareAuditsResponse.SerializeToString,
+            ),
+            'ListOrphanCounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOrphanCounts,
+                    request_deserializer=holdfast_dot_v1_dot_audit__service__pb2.ListOrphanCountsRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_audit__service__pb2.ListOrphanCountsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +432,60 @@ class AuditService(object):
             '/holdfast.v1.AuditService/UnignoreFinding',
             holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingRequest.SerializeToString,
             holdfast_dot_v1_dot_audit__service__pb2.UnignoreFindingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareAudits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.AuditService/CompareAudits',
+            holdfast_dot_v1_dot_audit__service__pb2.CompareAuditsRequest.SerializeToString,
+            holdfast_dot_v1_dot_audit__service__pb2.CompareAuditsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOrphanCounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.AuditService/ListOrphanCounts',
+            holdfast_dot_v1_dot_audit__service__pb2.ListOrphanCountsRequest.SerializeToString,
+            holdfast_dot_v1_dot_audit__service__pb2.ListOrphanCountsResponse.FromString,
             options,
             channel_credentials,
             insecure,

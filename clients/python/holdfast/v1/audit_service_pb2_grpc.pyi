@@ -153,7 +153,39 @@ _AuditServiceUnignoreFindingType = typing_extensions.TypeVar(
     ],
 )
 
-class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditServiceGetAuditType, _AuditServiceListAuditsType, _AuditServiceListRelationshipsType, _AuditServiceListFindingsType, _AuditServiceSampleOrphansType, _AuditServiceIgnoreFindingType, _AuditServiceUnignoreFindingType]):
+_AuditServiceCompareAuditsType = typing_extensions.TypeVar(
+    '_AuditServiceCompareAuditsType',
+    grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.CompareAuditsRequest,
+        holdfast.v1.audit_service_pb2.CompareAuditsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.CompareAuditsRequest,
+        holdfast.v1.audit_service_pb2.CompareAuditsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.CompareAuditsRequest,
+        holdfast.v1.audit_service_pb2.CompareAuditsResponse,
+    ],
+)
+
+_AuditServiceListOrphanCountsType = typing_extensions.TypeVar(
+    '_AuditServiceListOrphanCountsType',
+    grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.ListOrphanCountsRequest,
+        holdfast.v1.audit_service_pb2.ListOrphanCountsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.ListOrphanCountsRequest,
+        holdfast.v1.audit_service_pb2.ListOrphanCountsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.ListOrphanCountsRequest,
+        holdfast.v1.audit_service_pb2.ListOrphanCountsResponse,
+    ],
+)
+
+class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditServiceGetAuditType, _AuditServiceListAuditsType, _AuditServiceListRelationshipsType, _AuditServiceListFindingsType, _AuditServiceSampleOrphansType, _AuditServiceIgnoreFindingType, _AuditServiceUnignoreFindingType, _AuditServiceCompareAuditsType, _AuditServiceListOrphanCountsType]):
     """Starts audits and returns what they found."""
 
     @typing.overload
@@ -189,6 +221,14 @@ class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditService
         grpc.UnaryUnaryMultiCallable[
             holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
             holdfast.v1.audit_service_pb2.UnignoreFindingResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.CompareAuditsRequest,
+            holdfast.v1.audit_service_pb2.CompareAuditsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.ListOrphanCountsRequest,
+            holdfast.v1.audit_service_pb2.ListOrphanCountsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -226,6 +266,14 @@ class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditService
             holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
             holdfast.v1.audit_service_pb2.UnignoreFindingResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.CompareAuditsRequest,
+            holdfast.v1.audit_service_pb2.CompareAuditsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.ListOrphanCountsRequest,
+            holdfast.v1.audit_service_pb2.ListOrphanCountsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     StartAudit: _AuditServiceStartAuditType
@@ -251,6 +299,12 @@ class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditService
 
     UnignoreFinding: _AuditServiceUnignoreFindingType
     """Takes the mark away: the finding is open again. Succeeds when there was none."""
+
+    CompareAudits: _AuditServiceCompareAuditsType
+    """Tells what appeared and what went away between two audits of a database."""
+
+    ListOrphanCounts: _AuditServiceListOrphanCountsType
+    """Lists how many orphan rows the relationships of a database had at every audit, newest first."""
 
 AuditServiceAsyncStub: typing_extensions.TypeAlias = AuditServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -284,6 +338,14 @@ AuditServiceAsyncStub: typing_extensions.TypeAlias = AuditServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         holdfast.v1.audit_service_pb2.UnignoreFindingRequest,
         holdfast.v1.audit_service_pb2.UnignoreFindingResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.CompareAuditsRequest,
+        holdfast.v1.audit_service_pb2.CompareAuditsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.ListOrphanCountsRequest,
+        holdfast.v1.audit_service_pb2.ListOrphanCountsResponse,
     ],
 ]
 
@@ -353,5 +415,21 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfast.v1.audit_service_pb2.UnignoreFindingResponse, collections.abc.Awaitable[holdfast.v1.audit_service_pb2.UnignoreFindingResponse]]:
         """Takes the mark away: the finding is open again. Succeeds when there was none."""
+
+    @abc.abstractmethod
+    def CompareAudits(
+        self,
+        request: holdfast.v1.audit_service_pb2.CompareAuditsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[holdfast.v1.audit_service_pb2.CompareAuditsResponse, collections.abc.Awaitable[holdfast.v1.audit_service_pb2.CompareAuditsResponse]]:
+        """Tells what appeared and what went away between two audits of a database."""
+
+    @abc.abstractmethod
+    def ListOrphanCounts(
+        self,
+        request: holdfast.v1.audit_service_pb2.ListOrphanCountsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[holdfast.v1.audit_service_pb2.ListOrphanCountsResponse, collections.abc.Awaitable[holdfast.v1.audit_service_pb2.ListOrphanCountsResponse]]:
+        """Lists how many orphan rows the relationships of a database had at every audit, newest first."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

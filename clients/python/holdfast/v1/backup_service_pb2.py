@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from holdfast.v1 import access_pb2 as holdfast_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n holdfast/v1/backup_service.proto\x12\x0bholdfast.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x01\n\x06\x42\x61\x63kup\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x15\n\rrestored_rows\x18\x03 \x01(\x03\x12(\n\x06tables\x18\x04 \x03(\x0b\x32\x18.holdfast.v1.BackupTable\x12.\n\nfirst_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\npurge_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x0b\x42\x61\x63kupTable\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\"M\n\x12ListBackupsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x13ListBackupsResponse\x12$\n\x07\x62\x61\x63kups\x18\x01 \x03(\x0b\x32\x13.holdfast.v1.Backup\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"{\n\x13PurgeBackupsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\t\x12-\n\nolder_than\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"<\n\x14PurgeBackupsResponse\x12$\n\x07\x62\x61\x63kups\x18\x01 \x03(\x0b\x32\x13.holdfast.v1.Backup2\xbb\x01\n\rBackupService\x12U\n\x0bListBackups\x12\x1f.holdfast.v1.ListBackupsRequest\x1a .holdfast.v1.ListBackupsResponse\"\x03\x90\x02\x01\x12S\n\x0cPurgeBackups\x12 .holdfast.v1.PurgeBackupsRequest\x1a!.holdfast.v1.PurgeBackupsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n holdfast/v1/backup_service.proto\x12\x0bholdfast.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18holdfast/v1/access.proto\"\xf7\x01\n\x06\x42\x61\x63kup\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x15\n\rrestored_rows\x18\x03 \x01(\x03\x12(\n\x06tables\x18\x04 \x03(\x0b\x32\x18.holdfast.v1.BackupTable\x12.\n\nfirst_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\npurge_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x0b\x42\x61\x63kupTable\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\"M\n\x12ListBackupsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"T\n\x13ListBackupsResponse\x12$\n\x07\x62\x61\x63kups\x18\x01 \x03(\x0b\x32\x13.holdfast.v1.Backup\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"{\n\x13PurgeBackupsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x0f\n\x07plan_id\x18\x02 \x01(\t\x12-\n\nolder_than\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"<\n\x14PurgeBackupsResponse\x12$\n\x07\x62\x61\x63kups\x18\x01 \x03(\x0b\x32\x13.holdfast.v1.Backup2\xe6\x01\n\rBackupService\x12\x65\n\x0bListBackups\x12\x1f.holdfast.v1.ListBackupsRequest\x1a .holdfast.v1.ListBackupsResponse\"\x13\x90\x02\x01\xfa\xe3\x18\x0c\x08\x01\x12\x08\x64\x61tabase\x12n\n\x0cPurgeBackups\x12 .holdfast.v1.PurgeBackupsRequest\x1a!.holdfast.v1.PurgeBackupsResponse\"\x19\xfa\xe3\x18\x15\x08\x06\x12\x08\x64\x61tabase\x12\x07plan_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +35,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'holdfast.v1.backup_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BACKUPSERVICE'].methods_by_name['ListBackups']._loaded_options = None
-  _globals['_BACKUPSERVICE'].methods_by_name['ListBackups']._serialized_options = b'\220\002\001'
-  _globals['_BACKUP']._serialized_start=115
-  _globals['_BACKUP']._serialized_end=362
-  _globals['_BACKUPTABLE']._serialized_start=364
-  _globals['_BACKUPTABLE']._serialized_end=406
-  _globals['_LISTBACKUPSREQUEST']._serialized_start=408
-  _globals['_LISTBACKUPSREQUEST']._serialized_end=485
-  _globals['_LISTBACKUPSRESPONSE']._serialized_start=487
-  _globals['_LISTBACKUPSRESPONSE']._serialized_end=571
-  _globals['_PURGEBACKUPSREQUEST']._serialized_start=573
-  _globals['_PURGEBACKUPSREQUEST']._serialized_end=696
-  _globals['_PURGEBACKUPSRESPONSE']._serialized_start=698
-  _globals['_PURGEBACKUPSRESPONSE']._serialized_end=758
-  _globals['_BACKUPSERVICE']._serialized_start=761
-  _globals['_BACKUPSERVICE']._serialized_end=948
+  _globals['_BACKUPSERVICE'].methods_by_name['ListBackups']._serialized_options = b'\220\002\001\372\343\030\014\010\001\022\010database'
+  _globals['_BACKUPSERVICE'].methods_by_name['PurgeBackups']._loaded_options = None
+  _globals['_BACKUPSERVICE'].methods_by_name['PurgeBackups']._serialized_options = b'\372\343\030\025\010\006\022\010database\022\007plan_id'
+  _globals['_BACKUP']._serialized_start=141
+  _globals['_BACKUP']._serialized_end=388
+  _globals['_BACKUPTABLE']._serialized_start=390
+  _globals['_BACKUPTABLE']._serialized_end=432
+  _globals['_LISTBACKUPSREQUEST']._serialized_start=434
+  _globals['_LISTBACKUPSREQUEST']._serialized_end=511
+  _globals['_LISTBACKUPSRESPONSE']._serialized_start=513
+  _globals['_LISTBACKUPSRESPONSE']._serialized_end=597
+  _globals['_PURGEBACKUPSREQUEST']._serialized_start=599
+  _globals['_PURGEBACKUPSREQUEST']._serialized_end=722
+  _globals['_PURGEBACKUPSRESPONSE']._serialized_start=724
+  _globals['_PURGEBACKUPSRESPONSE']._serialized_end=784
+  _globals['_BACKUPSERVICE']._serialized_start=787
+  _globals['_BACKUPSERVICE']._serialized_end=1017
 # @@protoc_insertion_point(module_scope)

@@ -105,6 +105,28 @@ class DsnSource(google.protobuf.message.Message):
 Global___DsnSource: typing_extensions.TypeAlias = DsnSource
 
 @typing.final
+class DatabaseSettings(google.protobuf.message.Message):
+    """What the people responsible for a database ask of Holdfast."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FOUR_EYES_FIELD_NUMBER: builtins.int
+    MAX_RUNNING_JOBS_FIELD_NUMBER: builtins.int
+    four_eyes: builtins.bool
+    """Plans must be approved by somebody else than who made them."""
+    max_running_jobs: builtins.int
+    """So many jobs may work on it at the same time, at most one of which changes it; 0 means 2."""
+    def __init__(
+        self,
+        *,
+        four_eyes: builtins.bool = ...,
+        max_running_jobs: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["four_eyes", b"four_eyes", "max_running_jobs", b"max_running_jobs"]) -> None: ...
+
+Global___DatabaseSettings: typing_extensions.TypeAlias = DatabaseSettings
+
+@typing.final
 class Database(google.protobuf.message.Message):
     """A registered database."""
 
@@ -122,6 +144,7 @@ class Database(google.protobuf.message.Message):
     SYSTEM_IDENTIFIER_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    SETTINGS_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Assigned by the service."""
     name: builtins.str
@@ -148,6 +171,10 @@ class Database(google.protobuf.message.Message):
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was registered."""
 
+    @property
+    def settings(self) -> Global___DatabaseSettings:
+        """What is asked of Holdfast for it."""
+
     def __init__(
         self,
         *,
@@ -163,9 +190,10 @@ class Database(google.protobuf.message.Message):
         system_identifier: builtins.str = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        settings: Global___DatabaseSettings | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database_name", b"database_name", "dsn_source", b"dsn_source", "etag", b"etag", "host", b"host", "id", b"id", "name", b"name", "port", b"port", "role", b"role", "server_version", b"server_version", "state", b"state", "system_identifier", b"system_identifier"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "settings", b"settings"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database_name", b"database_name", "dsn_source", b"dsn_source", "etag", b"etag", "host", b"host", "id", b"id", "name", b"name", "port", b"port", "role", b"role", "server_version", b"server_version", "settings", b"settings", "state", b"state", "system_identifier", b"system_identifier"]) -> None: ...
 
 Global___Database: typing_extensions.TypeAlias = Database
 
@@ -177,20 +205,26 @@ class AddDatabaseRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     DSN_FIELD_NUMBER: builtins.int
+    SETTINGS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Name to register under: `[a-z][a-z0-9_-]{0,62}`."""
     @property
     def dsn(self) -> Global___DsnSource:
         """How to connect."""
 
+    @property
+    def settings(self) -> Global___DatabaseSettings:
+        """What is asked of Holdfast for it; absent for the defaults."""
+
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         dsn: Global___DsnSource | None = ...,
+        settings: Global___DatabaseSettings | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["dsn", b"dsn"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["dsn", b"dsn", "name", b"name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["dsn", b"dsn", "settings", b"settings"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["dsn", b"dsn", "name", b"name", "settings", b"settings"]) -> None: ...
 
 Global___AddDatabaseRequest: typing_extensions.TypeAlias = AddDatabaseRequest
 
@@ -309,13 +343,18 @@ class UpdateDatabaseRequest(google.protobuf.message.Message):
     NAME_FIELD_NUMBER: builtins.int
     DSN_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    SETTINGS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Its name."""
     etag: builtins.str
     """When set, must match; otherwise ABORTED."""
     @property
     def dsn(self) -> Global___DsnSource:
-        """The new way to connect."""
+        """The new way to connect; absent to keep the present one."""
+
+    @property
+    def settings(self) -> Global___DatabaseSettings:
+        """The new settings, all of them; absent to keep the present ones."""
 
     def __init__(
         self,
@@ -323,9 +362,10 @@ class UpdateDatabaseRequest(google.protobuf.message.Message):
         name: builtins.str = ...,
         dsn: Global___DsnSource | None = ...,
         etag: builtins.str = ...,
+        settings: Global___DatabaseSettings | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["dsn", b"dsn"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["dsn", b"dsn", "etag", b"etag", "name", b"name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["dsn", b"dsn", "settings", b"settings"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["dsn", b"dsn", "etag", b"etag", "name", b"name", "settings", b"settings"]) -> None: ...
 
 Global___UpdateDatabaseRequest: typing_extensions.TypeAlias = UpdateDatabaseRequest
 

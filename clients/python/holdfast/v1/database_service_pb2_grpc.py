@@ -93,7 +93,7 @@ class DatabaseServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateDatabase(self, request, context):
-        """Replaces the DSN, after connecting and making sure that it leads to the same database.
+        """Replaces the DSN, after connecting and making sure that it leads to the same database, or the settings, or both.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -190,7 +190,7 @@ class DatabaseServiceStub(typing.Generic[_DatabaseServiceAddDatabaseType, _Datab
     """Lists databases by name."""
 
     UpdateDatabase: _DatabaseServiceUpdateDatabaseType
-    """Replaces the DSN, after connecting and making sure that it leads to the same database."""
+    """Replaces the DSN, after connecting and making sure that it leads to the same database, or the settings, or both."""
 
     RemoveDatabase: _DatabaseServiceRemoveDatabaseType
     """Forgets a database with its audits and plans; the audit log stays, and so does schema `holdfast` in the target.
@@ -260,7 +260,7 @@ class DatabaseServiceServicer(metaclass=abc.ABCMeta):
         request: holdfast.v1.database_service_pb2.UpdateDatabaseRequest,
         context: _ServicerContext,
     ) -> typing.Union[holdfast.v1.database_service_pb2.UpdateDatabaseResponse, collections.abc.Awaitable[holdfast.v1.database_service_pb2.UpdateDatabaseResponse]]:
-        """Replaces the DSN, after connecting and making sure that it leads to the same database."""
+        """Replaces the DSN, after connecting and making sure that it leads to the same database, or the settings, or both."""
 
     @abc.abstractmethod
     def RemoveDatabase(

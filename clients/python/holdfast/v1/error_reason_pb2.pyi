@@ -98,6 +98,20 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """No backup of that plan is kept, or it was purged. Metadata: {"plan_id": "…"}. FAILED_PRECONDITION."""
     ERROR_REASON_BACKUP_RETAINED: _ErrorReason.ValueType  # 37
     """The backup is younger than backups are to be kept. Metadata: {"plan_id": "…", "keep_until": "…"}. FAILED_PRECONDITION."""
+    ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 38
+    """The call carries no credentials, or none that are valid. UNAUTHENTICATED."""
+    ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 39
+    """The caller's roles do not permit it, on this database or at all. Metadata: {"permission": "OPERATE"}. PERMISSION_DENIED."""
+    ERROR_REASON_SECOND_PERSON_NEEDED: _ErrorReason.ValueType  # 40
+    """The database asks that somebody else than its author approves a plan. Metadata: {"author": "ada"}. PERMISSION_DENIED."""
+    ERROR_REASON_HOST_NOT_ALLOWED: _ErrorReason.ValueType  # 41
+    """The service may not connect to that host. FAILED_PRECONDITION."""
+    ERROR_REASON_TARGET_TLS_REQUIRED: _ErrorReason.ValueType  # 42
+    """The service asks for better TLS towards targets than the DSN does. Metadata: {"sslmode": "verify-full"}. FAILED_PRECONDITION."""
+    ERROR_REASON_LIMIT_REACHED: _ErrorReason.ValueType  # 43
+    """Too much at once; wait a moment. Metadata: {"limit": "…"}. RESOURCE_EXHAUSTED."""
+    ERROR_REASON_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 44
+    """The database has no schedule. Metadata: {"database": "shop"}. NOT_FOUND."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. The names are stable; the messages are not."""
@@ -178,4 +192,18 @@ ERROR_REASON_BACKUP_GONE: ErrorReason.ValueType  # 36
 """No backup of that plan is kept, or it was purged. Metadata: {"plan_id": "…"}. FAILED_PRECONDITION."""
 ERROR_REASON_BACKUP_RETAINED: ErrorReason.ValueType  # 37
 """The backup is younger than backups are to be kept. Metadata: {"plan_id": "…", "keep_until": "…"}. FAILED_PRECONDITION."""
+ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 38
+"""The call carries no credentials, or none that are valid. UNAUTHENTICATED."""
+ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 39
+"""The caller's roles do not permit it, on this database or at all. Metadata: {"permission": "OPERATE"}. PERMISSION_DENIED."""
+ERROR_REASON_SECOND_PERSON_NEEDED: ErrorReason.ValueType  # 40
+"""The database asks that somebody else than its author approves a plan. Metadata: {"author": "ada"}. PERMISSION_DENIED."""
+ERROR_REASON_HOST_NOT_ALLOWED: ErrorReason.ValueType  # 41
+"""The service may not connect to that host. FAILED_PRECONDITION."""
+ERROR_REASON_TARGET_TLS_REQUIRED: ErrorReason.ValueType  # 42
+"""The service asks for better TLS towards targets than the DSN does. Metadata: {"sslmode": "verify-full"}. FAILED_PRECONDITION."""
+ERROR_REASON_LIMIT_REACHED: ErrorReason.ValueType  # 43
+"""Too much at once; wait a moment. Metadata: {"limit": "…"}. RESOURCE_EXHAUSTED."""
+ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 44
+"""The database has no schedule. Metadata: {"database": "shop"}. NOT_FOUND."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason

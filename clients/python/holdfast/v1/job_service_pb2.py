@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from holdfast.v1 import access_pb2 as holdfast_dot_v1_dot_access__pb2
 from holdfast.v1 import core_pb2 as holdfast_dot_v1_dot_core__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dholdfast/v1/job_service.proto\x12\x0bholdfast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16holdfast/v1/core.proto\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"/\n\x0eGetJobResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"n\n\x0fListJobsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.holdfast.v1.JobKind\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"K\n\x10ListJobsResponse\x12\x1e\n\x04jobs\x18\x01 \x03(\x0b\x32\x10.holdfast.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xce\x01\n\x10WatchJobResponse\x12$\n\x08snapshot\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.JobH\x00\x12#\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x12.holdfast.v1.EventH\x00\x12+\n\theartbeat\x18\x03 \x01(\x0b\x32\x16.holdfast.v1.HeartbeatH\x00\x12!\n\x05\x66inal\x18\x04 \x01(\x0b\x32\x10.holdfast.v1.JobH\x00\x12\x14\n\x0cresume_token\x18\x05 \x01(\tB\t\n\x07payload\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"2\n\x11\x43\x61ncelJobResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"\x1d\n\x0fPauseJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"1\n\x10PauseJobResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"\x1e\n\x10ResumeJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"2\n\x11ResumeJobResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job2\xd3\x03\n\nJobService\x12\x46\n\x06GetJob\x12\x1a.holdfast.v1.GetJobRequest\x1a\x1b.holdfast.v1.GetJobResponse\"\x03\x90\x02\x01\x12L\n\x08ListJobs\x12\x1c.holdfast.v1.ListJobsRequest\x1a\x1d.holdfast.v1.ListJobsResponse\"\x03\x90\x02\x01\x12N\n\x08WatchJob\x12\x1c.holdfast.v1.WatchJobRequest\x1a\x1d.holdfast.v1.WatchJobResponse\"\x03\x90\x02\x01\x30\x01\x12J\n\tCancelJob\x12\x1d.holdfast.v1.CancelJobRequest\x1a\x1e.holdfast.v1.CancelJobResponse\x12G\n\x08PauseJob\x12\x1c.holdfast.v1.PauseJobRequest\x1a\x1d.holdfast.v1.PauseJobResponse\x12J\n\tResumeJob\x12\x1d.holdfast.v1.ResumeJobRequest\x1a\x1e.holdfast.v1.ResumeJobResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dholdfast/v1/job_service.proto\x12\x0bholdfast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18holdfast/v1/access.proto\x1a\x16holdfast/v1/core.proto\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"/\n\x0eGetJobResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"n\n\x0fListJobsRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.holdfast.v1.JobKind\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"K\n\x10ListJobsResponse\x12\x1e\n\x04jobs\x18\x01 \x03(\x0b\x32\x10.holdfast.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xce\x01\n\x10WatchJobResponse\x12$\n\x08snapshot\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.JobH\x00\x12#\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x12.holdfast.v1.EventH\x00\x12+\n\theartbeat\x18\x03 \x01(\x0b\x32\x16.holdfast.v1.HeartbeatH\x00\x12!\n\x05\x66inal\x18\x04 \x01(\x0b\x32\x10.holdfast.v1.JobH\x00\x12\x14\n\x0cresume_token\x18\x05 \x01(\tB\t\n\x07payload\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"2\n\x11\x43\x61ncelJobResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"\x1d\n\x0fPauseJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"1\n\x10PauseJobResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"\x1e\n\x10ResumeJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"2\n\x11ResumeJobResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job2\x9b\x04\n\nJobService\x12P\n\x06GetJob\x12\x1a.holdfast.v1.GetJobRequest\x1a\x1b.holdfast.v1.GetJobResponse\"\r\x90\x02\x01\xfa\xe3\x18\x06\x08\x01\x12\x02id\x12\\\n\x08ListJobs\x12\x1c.holdfast.v1.ListJobsRequest\x1a\x1d.holdfast.v1.ListJobsResponse\"\x13\x90\x02\x01\xfa\xe3\x18\x0c\x08\x01\x12\x08\x64\x61tabase\x12X\n\x08WatchJob\x12\x1c.holdfast.v1.WatchJobRequest\x1a\x1d.holdfast.v1.WatchJobResponse\"\r\x90\x02\x01\xfa\xe3\x18\x06\x08\x01\x12\x02id0\x01\x12V\n\tCancelJob\x12\x1d.holdfast.v1.CancelJobRequest\x1a\x1e.holdfast.v1.CancelJobResponse\"\n\xfa\xe3\x18\x06\x08\x05\x12\x02id\x12S\n\x08PauseJob\x12\x1c.holdfast.v1.PauseJobRequest\x1a\x1d.holdfast.v1.PauseJobResponse\"\n\xfa\xe3\x18\x06\x08\x05\x12\x02id\x12V\n\tResumeJob\x12\x1d.holdfast.v1.ResumeJobRequest\x1a\x1e.holdfast.v1.ResumeJobResponse\"\n\xfa\xe3\x18\x06\x08\x05\x12\x02idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,37 +35,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'holdfast.v1.job_service_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['GetJob']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['GetJob']._serialized_options = b'\220\002\001'
+  _globals['_JOBSERVICE'].methods_by_name['GetJob']._serialized_options = b'\220\002\001\372\343\030\006\010\001\022\002id'
   _globals['_JOBSERVICE'].methods_by_name['ListJobs']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['ListJobs']._serialized_options = b'\220\002\001'
+  _globals['_JOBSERVICE'].methods_by_name['ListJobs']._serialized_options = b'\220\002\001\372\343\030\014\010\001\022\010database'
   _globals['_JOBSERVICE'].methods_by_name['WatchJob']._loaded_options = None
-  _globals['_JOBSERVICE'].methods_by_name['WatchJob']._serialized_options = b'\220\002\001'
-  _globals['_GETJOBREQUEST']._serialized_start=103
-  _globals['_GETJOBREQUEST']._serialized_end=130
-  _globals['_GETJOBRESPONSE']._serialized_start=132
-  _globals['_GETJOBRESPONSE']._serialized_end=179
-  _globals['_LISTJOBSREQUEST']._serialized_start=181
-  _globals['_LISTJOBSREQUEST']._serialized_end=291
-  _globals['_LISTJOBSRESPONSE']._serialized_start=293
-  _globals['_LISTJOBSRESPONSE']._serialized_end=368
-  _globals['_WATCHJOBREQUEST']._serialized_start=370
-  _globals['_WATCHJOBREQUEST']._serialized_end=421
-  _globals['_HEARTBEAT']._serialized_start=423
-  _globals['_HEARTBEAT']._serialized_end=476
-  _globals['_WATCHJOBRESPONSE']._serialized_start=479
-  _globals['_WATCHJOBRESPONSE']._serialized_end=685
-  _globals['_CANCELJOBREQUEST']._serialized_start=687
-  _globals['_CANCELJOBREQUEST']._serialized_end=717
-  _globals['_CANCELJOBRESPONSE']._serialized_start=719
-  _globals['_CANCELJOBRESPONSE']._serialized_end=769
-  _globals['_PAUSEJOBREQUEST']._serialized_start=771
-  _globals['_PAUSEJOBREQUEST']._serialized_end=800
-  _globals['_PAUSEJOBRESPONSE']._serialized_start=802
-  _globals['_PAUSEJOBRESPONSE']._serialized_end=851
-  _globals['_RESUMEJOBREQUEST']._serialized_start=853
-  _globals['_RESUMEJOBREQUEST']._serialized_end=883
-  _globals['_RESUMEJOBRESPONSE']._serialized_start=885
-  _globals['_RESUMEJOBRESPONSE']._serialized_end=935
-  _globals['_JOBSERVICE']._serialized_start=938
-  _globals['_JOBSERVICE']._serialized_end=1405
+  _globals['_JOBSERVICE'].methods_by_name['WatchJob']._serialized_options = b'\220\002\001\372\343\030\006\010\001\022\002id'
+  _globals['_JOBSERVICE'].methods_by_name['CancelJob']._loaded_options = None
+  _globals['_JOBSERVICE'].methods_by_name['CancelJob']._serialized_options = b'\372\343\030\006\010\005\022\002id'
+  _globals['_JOBSERVICE'].methods_by_name['PauseJob']._loaded_options = None
+  _globals['_JOBSERVICE'].methods_by_name['PauseJob']._serialized_options = b'\372\343\030\006\010\005\022\002id'
+  _globals['_JOBSERVICE'].methods_by_name['ResumeJob']._loaded_options = None
+  _globals['_JOBSERVICE'].methods_by_name['ResumeJob']._serialized_options = b'\372\343\030\006\010\005\022\002id'
+  _globals['_GETJOBREQUEST']._serialized_start=129
+  _globals['_GETJOBREQUEST']._serialized_end=156
+  _globals['_GETJOBRESPONSE']._serialized_start=158
+  _globals['_GETJOBRESPONSE']._serialized_end=205
+  _globals['_LISTJOBSREQUEST']._serialized_start=207
+  _globals['_LISTJOBSREQUEST']._serialized_end=317
+  _globals['_LISTJOBSRESPONSE']._serialized_start=319
+  _globals['_LISTJOBSRESPONSE']._serialized_end=394
+  _globals['_WATCHJOBREQUEST']._serialized_start=396
+  _globals['_WATCHJOBREQUEST']._serialized_end=447
+  _globals['_HEARTBEAT']._serialized_start=449
+  _globals['_HEARTBEAT']._serialized_end=502
+  _globals['_WATCHJOBRESPONSE']._serialized_start=505
+  _globals['_WATCHJOBRESPONSE']._serialized_end=711
+  _globals['_CANCELJOBREQUEST']._serialized_start=713
+  _globals['_CANCELJOBREQUEST']._serialized_end=743
+  _globals['_CANCELJOBRESPONSE']._serialized_start=745
+  _globals['_CANCELJOBRESPONSE']._serialized_end=795
+  _globals['_PAUSEJOBREQUEST']._serialized_start=797
+  _globals['_PAUSEJOBREQUEST']._serialized_end=826
+  _globals['_PAUSEJOBRESPONSE']._serialized_start=828
+  _globals['_PAUSEJOBRESPONSE']._serialized_end=877
+  _globals['_RESUMEJOBREQUEST']._serialized_start=879
+  _globals['_RESUMEJOBREQUEST']._serialized_end=909
+  _globals['_RESUMEJOBRESPONSE']._serialized_start=911
+  _globals['_RESUMEJOBRESPONSE']._serialized_end=961
+  _globals['_JOBSERVICE']._serialized_start=964
+  _globals['_JOBSERVICE']._serialized_end=1503
 # @@protoc_insertion_point(module_scope)

@@ -22,28 +22,35 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from holdfast.v1 import access_pb2 as holdfast_dot_v1_dot_access__pb2
 from holdfast.v1 import core_pb2 as holdfast_dot_v1_dot_core__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#holdfast/v1/migration_service.proto\x12\x0bholdfast.v1\x1a\x16holdfast/v1/core.proto\"`\n\x10\x41pplyPlanRequest\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x08throttle\x18\x03 \x01(\x0b\x32\x15.holdfast.v1.Throttle\"2\n\x11\x41pplyPlanResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"^\n\x0fRollBackRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x08throttle\x18\x03 \x01(\x0b\x32\x15.holdfast.v1.Throttle\"1\n\x10RollBackResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"\x8b\x01\n\x12RestoreRowsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x18\n\x10relationship_ids\x18\x02 \x03(\t\x12\x0e\n\x06relink\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\'\n\x08throttle\x18\x05 \x01(\x0b\x32\x15.holdfast.v1.Throttle\"4\n\x13RestoreRowsResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job2\xf9\x01\n\x10MigrationService\x12J\n\tApplyPlan\x12\x1d.holdfast.v1.ApplyPlanRequest\x1a\x1e.holdfast.v1.ApplyPlanResponse\x12G\n\x08RollBack\x12\x1c.holdfast.v1.RollBackRequest\x1a\x1d.holdfast.v1.RollBackResponse\x12P\n\x0bRestoreRows\x12\x1f.holdfast.v1.RestoreRowsRequest\x1a .holdfast.v1.RestoreRowsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#holdfast/v1/migration_service.proto\x12\x0bholdfast.v1\x1a\x18holdfast/v1/access.proto\x1a\x16holdfast/v1/core.proto\"`\n\x10\x41pplyPlanRequest\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x08throttle\x18\x03 \x01(\x0b\x32\x15.holdfast.v1.Throttle\"2\n\x11\x41pplyPlanResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"^\n\x0fRollBackRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\'\n\x08throttle\x18\x03 \x01(\x0b\x32\x15.holdfast.v1.Throttle\"1\n\x10RollBackResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job\"\x8b\x01\n\x12RestoreRowsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x18\n\x10relationship_ids\x18\x02 \x03(\t\x12\x0e\n\x06relink\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\'\n\x08throttle\x18\x05 \x01(\x0b\x32\x15.holdfast.v1.Throttle\"4\n\x13RestoreRowsResponse\x12\x1d\n\x03job\x18\x01 \x01(\x0b\x32\x10.holdfast.v1.Job2\xaa\x02\n\x10MigrationService\x12[\n\tApplyPlan\x12\x1d.holdfast.v1.ApplyPlanRequest\x1a\x1e.holdfast.v1.ApplyPlanResponse\"\x0f\xfa\xe3\x18\x0b\x08\x05\x12\x07plan_id\x12W\n\x08RollBack\x12\x1c.holdfast.v1.RollBackRequest\x1a\x1d.holdfast.v1.RollBackResponse\"\x0e\xfa\xe3\x18\n\x08\x05\x12\x06job_id\x12`\n\x0bRestoreRows\x12\x1f.holdfast.v1.RestoreRowsRequest\x1a .holdfast.v1.RestoreRowsResponse\"\x0e\xfa\xe3\x18\n\x08\x05\x12\x06job_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'holdfast.v1.migration_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_APPLYPLANREQUEST']._serialized_start=76
-  _globals['_APPLYPLANREQUEST']._serialized_end=172
-  _globals['_APPLYPLANRESPONSE']._serialized_start=174
-  _globals['_APPLYPLANRESPONSE']._serialized_end=224
-  _globals['_ROLLBACKREQUEST']._serialized_start=226
-  _globals['_ROLLBACKREQUEST']._serialized_end=320
-  _globals['_ROLLBACKRESPONSE']._serialized_start=322
-  _globals['_ROLLBACKRESPONSE']._serialized_end=371
-  _globals['_RESTOREROWSREQUEST']._serialized_start=374
-  _globals['_RESTOREROWSREQUEST']._serialized_end=513
-  _globals['_RESTOREROWSRESPONSE']._serialized_start=515
-  _globals['_RESTOREROWSRESPONSE']._serialized_end=567
-  _globals['_MIGRATIONSERVICE']._serialized_start=570
-  _globals['_MIGRATIONSERVICE']._serialized_end=819
+  _globals['_MIGRATIONSERVICE'].methods_by_name['ApplyPlan']._loaded_options = None
+  _globals['_MIGRATIONSERVICE'].methods_by_name['ApplyPlan']._serialized_options = b'\372\343\030\013\010\005\022\007plan_id'
+  _globals['_MIGRATIONSERVICE'].methods_by_name['RollBack']._loaded_options = None
+  _globals['_MIGRATIONSERVICE'].methods_by_name['RollBack']._serialized_options = b'\372\343\030\n\010\005\022\006job_id'
+  _globals['_MIGRATIONSERVICE'].methods_by_name['RestoreRows']._loaded_options = None
+  _globals['_MIGRATIONSERVICE'].methods_by_name['RestoreRows']._serialized_options = b'\372\343\030\n\010\005\022\006job_id'
+  _globals['_APPLYPLANREQUEST']._serialized_start=102
+  _globals['_APPLYPLANREQUEST']._serialized_end=198
+  _globals['_APPLYPLANRESPONSE']._serialized_start=200
+  _globals['_APPLYPLANRESPONSE']._serialized_end=250
+  _globals['_ROLLBACKREQUEST']._serialized_start=252
+  _globals['_ROLLBACKREQUEST']._serialized_end=346
+  _globals['_ROLLBACKRESPONSE']._serialized_start=348
+  _globals['_ROLLBACKRESPONSE']._serialized_end=397
+  _globals['_RESTOREROWSREQUEST']._serialized_start=400
+  _globals['_RESTOREROWSREQUEST']._serialized_end=539
+  _globals['_RESTOREROWSRESPONSE']._serialized_start=541
+  _globals['_RESTOREROWSRESPONSE']._serialized_end=593
+  _globals['_MIGRATIONSERVICE']._serialized_start=596
+  _globals['_MIGRATIONSERVICE']._serialized_end=894
 # @@protoc_insertion_point(module_scope)

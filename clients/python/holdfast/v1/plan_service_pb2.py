@@ -22,59 +22,66 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from holdfast.v1 import access_pb2 as holdfast_dot_v1_dot_access__pb2
 from holdfast.v1 import core_pb2 as holdfast_dot_v1_dot_core__pb2
 from holdfast.v1 import database_service_pb2 as holdfast_dot_v1_dot_database__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eholdfast/v1/plan_service.proto\x12\x0bholdfast.v1\x1a\x16holdfast/v1/core.proto\x1a\"holdfast/v1/database_service.proto\"\xb5\x01\n\x08Override\x12\x17\n\x0frelationship_id\x18\x01 \x01(\t\x12\x14\n\x07include\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12(\n\ton_delete\x18\x03 \x01(\x0e\x32\x15.holdfast.v1.OnDelete\x12\x30\n\rorphan_action\x18\x04 \x01(\x0e\x32\x19.holdfast.v1.OrphanAction\x12\x12\n\nrepoint_to\x18\x05 \x03(\tB\n\n\x08_include\"2\n\x06Policy\x12(\n\toverrides\x18\x01 \x03(\x0b\x32\x15.holdfast.v1.Override\"p\n\x11\x43reatePlanRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x02 \x01(\t\x12#\n\x06policy\x18\x03 \x01(\x0b\x32\x13.holdfast.v1.Policy\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"5\n\x12\x43reatePlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"\x1c\n\x0eGetPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"2\n\x0fGetPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"K\n\x10ListPlansRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"N\n\x11ListPlansResponse\x12 \n\x05plans\x18\x01 \x03(\x0b\x32\x11.holdfast.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x12\x41pprovePlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"6\n\x13\x41pprovePlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"\x1f\n\x11RejectPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x12RejectPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"F\n\x11RenderPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.holdfast.v1.ScriptKind\"$\n\x12RenderPlanResponse\x12\x0e\n\x06script\x18\x01 \x01(\t\"\x1e\n\x10\x43heckPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"F\n\x11\x43heckPlanResponse\x12\"\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x12.holdfast.v1.Check\x12\r\n\x05ready\x18\x02 \x01(\x08*\x8d\x01\n\nScriptKind\x12\x1b\n\x17SCRIPT_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13SCRIPT_KIND_FORWARD\x10\x01\x12\x16\n\x12SCRIPT_KIND_VERIFY\x10\x02\x12\x18\n\x14SCRIPT_KIND_ROLLBACK\x10\x03\x12\x17\n\x13SCRIPT_KIND_RESTORE\x10\x04\x32\xbe\x04\n\x0bPlanService\x12M\n\nCreatePlan\x12\x1e.holdfast.v1.CreatePlanRequest\x1a\x1f.holdfast.v1.CreatePlanResponse\x12I\n\x07GetPlan\x12\x1b.holdfast.v1.GetPlanRequest\x1a\x1c.holdfast.v1.GetPlanResponse\"\x03\x90\x02\x01\x12O\n\tListPlans\x12\x1d.holdfast.v1.ListPlansRequest\x1a\x1e.holdfast.v1.ListPlansResponse\"\x03\x90\x02\x01\x12P\n\x0b\x41pprovePlan\x12\x1f.holdfast.v1.ApprovePlanRequest\x1a .holdfast.v1.ApprovePlanResponse\x12M\n\nRejectPlan\x12\x1e.holdfast.v1.RejectPlanRequest\x1a\x1f.holdfast.v1.RejectPlanResponse\x12O\n\tCheckPlan\x12\x1d.holdfast.v1.CheckPlanRequest\x1a\x1e.holdfast.v1.CheckPlanResponse\"\x03\x90\x02\x01\x12R\n\nRenderPlan\x12\x1e.holdfast.v1.RenderPlanRequest\x1a\x1f.holdfast.v1.RenderPlanResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eholdfast/v1/plan_service.proto\x12\x0bholdfast.v1\x1a\x18holdfast/v1/access.proto\x1a\x16holdfast/v1/core.proto\x1a\"holdfast/v1/database_service.proto\"\xb5\x01\n\x08Override\x12\x17\n\x0frelationship_id\x18\x01 \x01(\t\x12\x14\n\x07include\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12(\n\ton_delete\x18\x03 \x01(\x0e\x32\x15.holdfast.v1.OnDelete\x12\x30\n\rorphan_action\x18\x04 \x01(\x0e\x32\x19.holdfast.v1.OrphanAction\x12\x12\n\nrepoint_to\x18\x05 \x03(\tB\n\n\x08_include\"2\n\x06Policy\x12(\n\toverrides\x18\x01 \x03(\x0b\x32\x15.holdfast.v1.Override\"p\n\x11\x43reatePlanRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x10\n\x08\x61udit_id\x18\x02 \x01(\t\x12#\n\x06policy\x18\x03 \x01(\x0b\x32\x13.holdfast.v1.Policy\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"5\n\x12\x43reatePlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"\x1c\n\x0eGetPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"2\n\x0fGetPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"K\n\x10ListPlansRequest\x12\x10\n\x08\x64\x61tabase\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"N\n\x11ListPlansResponse\x12 \n\x05plans\x18\x01 \x03(\x0b\x32\x11.holdfast.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x12\x41pprovePlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"6\n\x13\x41pprovePlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"\x1f\n\x11RejectPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x12RejectPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.holdfast.v1.Plan\"F\n\x11RenderPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.holdfast.v1.ScriptKind\"$\n\x12RenderPlanResponse\x12\x0e\n\x06script\x18\x01 \x01(\t\"\x1e\n\x10\x43heckPlanRequest\x12\n\n\x02id\x18\x01 \x01(\t\"F\n\x11\x43heckPlanResponse\x12\"\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x12.holdfast.v1.Check\x12\r\n\x05ready\x18\x02 \x01(\x08*\x8d\x01\n\nScriptKind\x12\x1b\n\x17SCRIPT_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13SCRIPT_KIND_FORWARD\x10\x01\x12\x16\n\x12SCRIPT_KIND_VERIFY\x10\x02\x12\x18\n\x14SCRIPT_KIND_ROLLBACK\x10\x03\x12\x17\n\x13SCRIPT_KIND_RESTORE\x10\x04\x32\xa0\x05\n\x0bPlanService\x12i\n\nCreatePlan\x12\x1e.holdfast.v1.CreatePlanRequest\x1a\x1f.holdfast.v1.CreatePlanResponse\"\x1a\xfa\xe3\x18\x16\x08\x03\x12\x08\x64\x61tabase\x12\x08\x61udit_id\x12S\n\x07GetPlan\x12\x1b.holdfast.v1.GetPlanRequest\x1a\x1c.holdfast.v1.GetPlanResponse\"\r\x90\x02\x01\xfa\xe3\x18\x06\x08\x01\x12\x02id\x12_\n\tListPlans\x12\x1d.holdfast.v1.ListPlansRequest\x1a\x1e.holdfast.v1.ListPlansResponse\"\x13\x90\x02\x01\xfa\xe3\x18\x0c\x08\x01\x12\x08\x64\x61tabase\x12\\\n\x0b\x41pprovePlan\x12\x1f.holdfast.v1.ApprovePlanRequest\x1a .holdfast.v1.ApprovePlanResponse\"\n\xfa\xe3\x18\x06\x08\x04\x12\x02id\x12Y\n\nRejectPlan\x12\x1e.holdfast.v1.RejectPlanRequest\x1a\x1f.holdfast.v1.RejectPlanResponse\"\n\xfa\xe3\x18\x06\x08\x04\x12\x02id\x12Y\n\tCheckPlan\x12\x1d.holdfast.v1.CheckPlanRequest\x1a\x1e.holdfast.v1.CheckPlanResponse\"\r\x90\x02\x01\xfa\xe3\x18\x06\x08\x01\x12\x02id\x12\\\n\nRenderPlan\x12\x1e.holdfast.v1.RenderPlanRequest\x1a\x1f.holdfast.v1.RenderPlanResponse\"\r\x90\x02\x01\xfa\xe3\x18\x06\x08\x01\x12\x02idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'holdfast.v1.plan_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PLANSERVICE'].methods_by_name['CreatePlan']._loaded_options = None
+  _globals['_PLANSERVICE'].methods_by_name['CreatePlan']._serialized_options = b'\372\343\030\026\010\003\022\010database\022\010audit_id'
   _globals['_PLANSERVICE'].methods_by_name['GetPlan']._loaded_options = None
-  _globals['_PLANSERVICE'].methods_by_name['GetPlan']._serialized_options = b'\220\002\001'
+  _globals['_PLANSERVICE'].methods_by_name['GetPlan']._serialized_options = b'\220\002\001\372\343\030\006\010\001\022\002id'
   _globals['_PLANSERVICE'].methods_by_name['ListPlans']._loaded_options = None
-  _globals['_PLANSERVICE'].methods_by_name['ListPlans']._serialized_options = b'\220\002\001'
+  _globals['_PLANSERVICE'].methods_by_name['ListPlans']._serialized_options = b'\220\002\001\372\343\030\014\010\001\022\010database'
+  _globals['_PLANSERVICE'].methods_by_name['ApprovePlan']._loaded_options = None
+  _globals['_PLANSERVICE'].methods_by_name['ApprovePlan']._serialized_options = b'\372\343\030\006\010\004\022\002id'
+  _globals['_PLANSERVICE'].methods_by_name['RejectPlan']._loaded_options = None
+  _globals['_PLANSERVICE'].methods_by_name['RejectPlan']._serialized_options = b'\372\343\030\006\010\004\022\002id'
   _globals['_PLANSERVICE'].methods_by_name['CheckPlan']._loaded_options = None
-  _globals['_PLANSERVICE'].methods_by_name['CheckPlan']._serialized_options = b'\220\002\001'
+  _globals['_PLANSERVICE'].methods_by_name['CheckPlan']._serialized_options = b'\220\002\001\372\343\030\006\010\001\022\002id'
   _globals['_PLANSERVICE'].methods_by_name['RenderPlan']._loaded_options = None
-  _globals['_PLANSERVICE'].methods_by_name['RenderPlan']._serialized_options = b'\220\002\001'
-  _globals['_SCRIPTKIND']._serialized_start=1165
-  _globals['_SCRIPTKIND']._serialized_end=1306
-  _globals['_OVERRIDE']._serialized_start=108
-  _globals['_OVERRIDE']._serialized_end=289
-  _globals['_POLICY']._serialized_start=291
-  _globals['_POLICY']._serialized_end=341
-  _globals['_CREATEPLANREQUEST']._serialized_start=343
-  _globals['_CREATEPLANREQUEST']._serialized_end=455
-  _globals['_CREATEPLANRESPONSE']._serialized_start=457
-  _globals['_CREATEPLANRESPONSE']._serialized_end=510
-  _globals['_GETPLANREQUEST']._serialized_start=512
-  _globals['_GETPLANREQUEST']._serialized_end=540
-  _globals['_GETPLANRESPONSE']._serialized_start=542
-  _globals['_GETPLANRESPONSE']._serialized_end=592
-  _globals['_LISTPLANSREQUEST']._serialized_start=594
-  _globals['_LISTPLANSREQUEST']._serialized_end=669
-  _globals['_LISTPLANSRESPONSE']._serialized_start=671
-  _globals['_LISTPLANSRESPONSE']._serialized_end=749
-  _globals['_APPROVEPLANREQUEST']._serialized_start=751
-  _globals['_APPROVEPLANREQUEST']._serialized_end=804
-  _globals['_APPROVEPLANRESPONSE']._serialized_start=806
-  _globals['_APPROVEPLANRESPONSE']._serialized_end=860
-  _globals['_REJECTPLANREQUEST']._serialized_start=862
-  _globals['_REJECTPLANREQUEST']._serialized_end=893
-  _globals['_REJECTPLANRESPONSE']._serialized_start=895
-  _globals['_REJECTPLANRESPONSE']._serialized_end=948
-  _globals['_RENDERPLANREQUEST']._serialized_start=950
-  _globals['_RENDERPLANREQUEST']._serialized_end=1020
-  _globals['_RENDERPLANRESPONSE']._serialized_start=1022
-  _globals['_RENDERPLANRESPONSE']._serialized_end=1058
-  _globals['_CHECKPLANREQUEST']._serialized_start=1060
-  _globals['_CHECKPLANREQUEST']._serialized_end=1090
-  _globals['_CHECKPLANRESPONSE']._serialized_start=1092
-  _globals['_CHECKPLANRESPONSE']._serialized_end=1162
-  _globals['_PLANSERVICE']._serialized_start=1309
-  _globals['_PLANSERVICE']._serialized_end=1883
+  _globals['_PLANSERVICE'].methods_by_name['RenderPlan']._serialized_options = b'\220\002\001\372\343\030\006\010\001\022\002id'
+  _globals['_SCRIPTKIND']._serialized_start=1191
+  _globals['_SCRIPTKIND']._serialized_end=1332
+  _globals['_OVERRIDE']._serialized_start=134
+  _globals['_OVERRIDE']._serialized_end=315
+  _globals['_POLICY']._serialized_start=317
+  _globals['_POLICY']._serialized_end=367
+  _globals['_CREATEPLANREQUEST']._serialized_start=369
+  _globals['_CREATEPLANREQUEST']._serialized_end=481
+  _globals['_CREATEPLANRESPONSE']._serialized_start=483
+  _globals['_CREATEPLANRESPONSE']._serialized_end=536
+  _globals['_GETPLANREQUEST']._serialized_start=538
+  _globals['_GETPLANREQUEST']._serialized_end=566
+  _globals['_GETPLANRESPONSE']._serialized_start=568
+  _globals['_GETPLANRESPONSE']._serialized_end=618
+  _globals['_LISTPLANSREQUEST']._serialized_start=620
+  _globals['_LISTPLANSREQUEST']._serialized_end=695
+  _globals['_LISTPLANSRESPONSE']._serialized_start=697
+  _globals['_LISTPLANSRESPONSE']._serialized_end=775
+  _globals['_APPROVEPLANREQUEST']._serialized_start=777
+  _globals['_APPROVEPLANREQUEST']._serialized_end=830
+  _globals['_APPROVEPLANRESPONSE']._serialized_start=832
+  _globals['_APPROVEPLANRESPONSE']._serialized_end=886
+  _globals['_REJECTPLANREQUEST']._serialized_start=888
+  _globals['_REJECTPLANREQUEST']._serialized_end=919
+  _globals['_REJECTPLANRESPONSE']._serialized_start=921
+  _globals['_REJECTPLANRESPONSE']._serialized_end=974
+  _globals['_RENDERPLANREQUEST']._serialized_start=976
+  _globals['_RENDERPLANREQUEST']._serialized_end=1046
+  _globals['_RENDERPLANRESPONSE']._serialized_start=1048
+  _globals['_RENDERPLANRESPONSE']._serialized_end=1084
+  _globals['_CHECKPLANREQUEST']._serialized_start=1086
+  _globals['_CHECKPLANREQUEST']._serialized_end=1116
+  _globals['_CHECKPLANRESPONSE']._serialized_start=1118
+  _globals['_CHECKPLANRESPONSE']._serialized_end=1188
+  _globals['_PLANSERVICE']._serialized_start=1335
+  _globals['_PLANSERVICE']._serialized_end=2007
 # @@protoc_insertion_point(module_scope)
