@@ -157,6 +157,30 @@ MUTANTS = (
         caught_by=(f"{POINTS}test_sleeper_wakes_up[CLEAN_UP.lock_acquired]",),
     ),
     Mutant(
+        name="successor taken for the predecessor",
+        breaks="a replica that slept ends the sessions of the one that took over",
+        edits=(("execute/session.py", "> session.job.epoch for", "> 1_000_000 for"),),
+        caught_by=(f"{GUARDS}test_who_slept_does_not_end_its_successor",),
+    ),
+    Mutant(
+        name="clock not looked at",
+        breaks="a replica that is cut off from the store works on, without a lease, until a connection times out",
+        edits=(
+            (
+                "jobs/context.py",
+                "            await asyncio.sleep(left)\n        self._lost",
+                "            await asyncio.sleep(3600)\n        self._lost",
+            ),
+        ),
+        caught_by=("tests/integration/jobs/test_worker.py::test_worker_cut_off_from_the_store_stops_by_its_own_clock",),
+    ),
+    Mutant(
+        name="claims at the same time",
+        breaks="two replicas begin one job more than the limit allows",
+        edits=(("store/migrations/0008_queue.sql", "    PERFORM pg_advisory_xact_lock(1751805794);\n", ""),),
+        caught_by=("tests/integration/store/test_queue.py::test_limits_hold_for_claims_at_the_same_instant[all]",),
+    ),
+    Mutant(
         name="lock not taken",
         breaks="two jobs work on one database",
         edits=(("execute/session.py", "            await _take_lock(session)\n", ""),),

@@ -12,7 +12,6 @@ import asyncpg
 
 from chaos import checker
 from chaos.checker import Key, State, counted, read_state
-from chaos.proxy import Proxy, proxied
 from holdfastd.execute import failpoints
 from holdfastd.flows import jobs, migrations
 from holdfastd.jobs.model import Event, Job
@@ -21,6 +20,7 @@ from holdfastd.store.model import PlanRecord
 from integration.execute.scenarios import delete
 from support.harness import CALLER, Harness, harness
 from support.postgres import SUPERUSER, Server, database_name
+from support.proxy import Proxy, proxied
 
 #: The fault is over: so long may the service take to end the job.
 LIVELY_SECONDS = 60.0

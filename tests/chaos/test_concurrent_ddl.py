@@ -11,7 +11,6 @@ import asyncpg
 import pytest
 
 from chaos import checker
-from chaos.proxy import Trap
 from chaos.scene import RELATIONSHIP, Scene, staged
 from conftest import server_of
 from holdfastd.errors import Reason, Refused
@@ -19,6 +18,7 @@ from holdfastd.jobs.model import Job
 from holdfastd.store.model import PlanRecord
 from integration.execute.scenarios import delete
 from support.postgres import Server
+from support.proxy import Trap
 
 MAJORS = (18, 15)
 pytestmark = pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
@@ -59,6 +60,17 @@ async def test_who_was_overtaken_may_not_write(replica: Harness, database: str, 
 
         with pytest.raises(LeaseLost):
             await ledger.hold_fence(session)
+
+
+async def test_who_slept_does_not_end_its_successor(replica: Harness, database: str) -> None:
+    """Only sessions of earlier epochs are ended; who finds one of a later epoch has lost the job."""
+    job = await replica.apply(await replica.plan("shop", DELETE))
+    async with open_session(database, replace(job, epoch=10)) as successor:
+        with pytest.raises(LeaseLost):
+            async with open_session(database, replace(job, epoch=9)):
+                pass
+
+        assert await successor.work.fetchval("SELECT 1") == 1
 
 
 @pytest.mark.slow

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from chaos.proxy import Fault, Trap
 from chaos.scene import Scene, staged
 from conftest import server_of
 from holdfastd.jobs.model import EventKind
 from support.postgres import Server
+from support.proxy import Fault, Trap
 
 #: Where, by what the service says right before it commits; `after`, then the next COMMIT.
 UNITS = {

@@ -19,13 +19,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from chaos import checker
 from chaos.checker import State, counted
-from chaos.proxy import Fault, Proxy, Trap, proxied
 from holdfastd.flows import jobs, migrations, run_audit
 from holdfastd.jobs.model import Job
 from integration.execute.random_schemas import RandomDatabase, RandomTable, make_database, quote
 from integration.execute.test_random_schemas import Rows, build, candidates, check_applied, decide, frozen, id_of, orphans, plan_for, read
 from support.harness import CALLER, Harness, harness
 from support.postgres import Server, database_name
+from support.proxy import Fault, Proxy, Trap, proxied
 
 Result = TypeVar("Result")
 _LIMIT_SECONDS = 90

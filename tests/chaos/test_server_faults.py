@@ -13,11 +13,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from chaos.proxy import Trap
 from chaos.scene import Scene, staged
 from conftest import server_of
 from holdfastd.jobs.model import EventKind, Job
 from support.postgres import Server, available_majors
+from support.proxy import Trap
 
 MAJORS = (18, 15)
 pytestmark = pytest.mark.slow

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chaos.proxy import Fault, Trap
 from chaos.scene import Scene, staged
 from chaos.test_server_faults import signal_backends
 from support.postgres import Server
+from support.proxy import Fault, Trap
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ import asyncpg
 import pytest
 
 from chaos.checker import counted
-from chaos.proxy import Trap
 from chaos.scene import RELATIONSHIP, Scene, staged
 from conftest import server_of
 from holdfastd.jobs.model import Job
 from integration.execute.scenarios import delete, nullify
 from support.postgres import Server
+from support.proxy import Trap
 
 MAJORS = (18, 15)
 pytestmark = pytest.mark.slow

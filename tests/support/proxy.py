@@ -1,4 +1,4 @@
-"""A TCP proxy between the service and a target, in the test's own process: what networks do to connections, told to do it when.
+"""A TCP proxy between the service and a server, in the test's own process: what networks do to connections, told to do it when.
 
 Faults happen to all connections at once (`silence`, `reset`, `refuse`, `delay`), or to the one that sends a certain statement: a
 `Trap` springs when a client has sent `after` and then sends `at`. Statements without parameters travel as plain text in one piece.
