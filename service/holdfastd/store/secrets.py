@@ -20,26 +20,39 @@ class Secrets:
     def __init__(self, keys: str | None, data_dir: Path) -> None:
         """Take comma-separated Fernet keys, or the directory whose key file is made when the first DSN is encrypted."""
         self._path = data_dir / _FILE
-        self._fernet = _fernet(keys, "HOLDFAST_SECRET_KEY") if keys else None
+        self._fernets = _fernets(keys, "HOLDFAST_SECRET_KEY") if keys else ()
 
     def encrypt(self, text: str) -> bytes:
         """Return the text encrypted."""
-        return self._keys().encrypt(text.encode())
+        return self._keys()[0].encrypt(text.encode())
 
     def decrypt(self, token: bytes) -> str:
         """Return the text; Refused when none of the keys opens it."""
         try:
-            return self._keys().decrypt(token).decode()
+            return MultiFernet(self._keys()).decrypt(token).decode()
         except InvalidToken:
             message = "The stored DSN cannot be decrypted with HOLDFAST_SECRET_KEY; restore the key, or update the database's DSN."
             raise Refused(message, reason=Reason.DSN_UNREADABLE) from None
 
-    def _keys(self) -> MultiFernet:
-        if self._fernet is None:
+    def renew(self, token: bytes) -> bytes:
+        """Return the same text encrypted with the first key; the token itself when it is. Refused as `decrypt` is."""
+        try:
+            self._keys()[0].decrypt(token)
+        except InvalidToken:
+            return self.encrypt(self.decrypt(token))
+        return token
+
+    @property
+    def has_keys(self) -> bool:
+        """Tell whether there is a key already."""
+        return bool(self._fernets) or self._path.exists()
+
+    def _keys(self) -> tuple[Fernet, ...]:
+        if not self._fernets:
             if not self._path.exists():
                 self._make_file()
-            self._fernet = _fernet(self._path.read_text(), str(self._path))
-        return self._fernet
+            self._fernets = _fernets(self._path.read_text(), str(self._path))
+        return self._fernets
 
     def _make_file(self) -> None:
         """Write a new key, whole or not at all, and never over another replica's."""
@@ -58,10 +71,13 @@ class Secrets:
             Path(unfinished).unlink()
 
 
-def _fernet(keys: str, source: str) -> MultiFernet:
+def _fernets(keys: str, source: str) -> tuple[Fernet, ...]:
+    message = f"{source} must hold Fernet keys, separated by commas: 32 bytes in URL-safe base64 each."
     try:
-        return MultiFernet([Fernet(key.strip()) for key in keys.split(",") if key.strip()])
+        fernets = tuple(Fernet(key.strip()) for key in keys.split(",") if key.strip())
     except ValueError:
         # The library's message may tell about the key.
-        message = f"{source} must hold Fernet keys, separated by commas: 32 bytes in URL-safe base64 each."
         raise InvalidField(source, message) from None
+    if not fernets:
+        raise InvalidField(source, message)
+    return fernets

@@ -19,11 +19,11 @@ _SCHEMES = frozenset({"postgresql", "postgres"})
 _LOCATION = frozenset({"host", "port", "user", "password", "dbname"})
 #: Harmless and without effect here: Holdfast sets its own.
 _IGNORED = frozenset({"application_name", "connect_timeout", "channel_binding", "keepalives", "gssencmode"})
-_KNOWN = _LOCATION | _IGNORED | {"sslmode", "sslrootcert"}
+_KNOWN = _LOCATION | _IGNORED | {"sslmode", "sslrootcert", "pgbouncer"}
 
 
 class SslMode(StrEnum):
-    """How much TLS is asked for; libpq's words."""
+    """How much TLS is asked for; libpq's words, from none to all."""
 
     DISABLE = "disable"
     ALLOW = "allow"
@@ -45,6 +45,8 @@ class Endpoint:
     #: Empty when there is none.
     password: str = field(default="", repr=False)
     ssl_mode: SslMode = SslMode.PREFER
+    #: The DSN says `pgbouncer=true`, as some frameworks want it.
+    says_pgbouncer: bool = False
 
     @property
     def is_socket(self) -> bool:
@@ -68,6 +70,7 @@ def parse(dsn: str, *, path: str = "dsn") -> Endpoint:
         user=user,
         password=_once(password, options, "password", path),
         ssl_mode=_ssl_mode(options, path),
+        says_pgbouncer=options.get("pgbouncer") == "true",
     )
 
 
@@ -127,7 +130,7 @@ def _port(text: str, path: str) -> int:
 
 def _ssl_mode(options: dict[str, str], path: str) -> SslMode:
     if options.get("sslrootcert", "system") != "system":
-        message = "The DSN's sslrootcert is not `system`; put the certificate authority into the service's trust store."
+        message = "The DSN's sslrootcert is not `system`; the operator names certificate authorities in HOLDFAST_TARGET_CA."
         raise InvalidField(path, message)
     try:
         return SslMode(options.get("sslmode", SslMode.PREFER))

@@ -1,7 +1,6 @@
 """Opening a session on a target: in comes a DSN, out goes a connection under the session contract.
 
-Nothing of the service's own surroundings takes part. asyncpg would fill gaps from PG* variables, ~/.pgpass and ~/.postgresql, and
-so hand the service's password to whatever host a caller names; every parameter is therefore given.
+Where to connect to, and how, is decided in `opening`.
 """
 
 import asyncio
@@ -13,9 +12,11 @@ import asyncpg
 
 from holdfastd.errors import Reason, Refused
 from holdfastd.session_contract import CLIENT_CHECK, CONTRACT, KEEPALIVES, TRANSACTION_TIMEOUT, TRANSACTION_TIMEOUT_MAJOR
-from holdfastd.target.dsn import Endpoint, SslMode, parse
-from holdfastd.target.errors import FAILURES, sqlstate, translate_connecting
-from holdfastd.target.wire import WireConnection
+from holdfastd.target.destination import Destination
+from holdfastd.target.dsn import parse
+from holdfastd.target.errors import FAILURES, translate_connecting
+from holdfastd.target.opening import open_connection
+from holdfastd.target.pooled import recognise
 
 OLDEST_MAJOR = 14
 #: For signatures where the driver itself has no business.
@@ -33,18 +34,22 @@ FROM unnest($1::pg_catalog.text[]) AS setting (name)
 
 
 async def connect(
-    dsn: str,
+    destination: Destination | str,
     *,
     application_name: str,
     read_only: bool,
     statement_timeout_ms: int = 0,
     timeout: float = 10,  # noqa: ASYNC109 (connecting has its own limit, which callers choose by target)
 ) -> asyncpg.Connection:
-    """Open a session under the contract; the caller closes it."""
-    endpoint = parse(dsn)
+    """Open a session under the contract, where the policy allows it (a bare DSN: the default one); the caller closes it."""
+    if isinstance(destination, str):
+        destination = Destination(dsn=destination)
+    endpoint = parse(destination.dsn)
+    destination.policy.refuse_weak_tls(endpoint)
     try:
         async with asyncio.timeout(timeout):
-            connection = await _open(endpoint, timeout)
+            connection = await open_connection(endpoint, destination.policy, timeout)
+            connection.pooled = recognise(endpoint)
             try:
                 _refuse_too_old(connection)
                 kept = await _set_contract(connection, application_name, statement_timeout_ms, read_only=read_only)
@@ -65,63 +70,6 @@ async def close(connection: asyncpg.Connection) -> None:
         await connection.close(timeout=5)
     except FAILURES:
         connection.terminate()
-
-
-async def _open(endpoint: Endpoint, limit: float) -> asyncpg.Connection:
-    """Try the transports that the SSL mode allows, in its order."""
-    attempts = _transports(endpoint)
-    for number, transport in enumerate(attempts, start=1):
-        try:
-            return await asyncpg.connect(
-                host=endpoint.host,
-                port=endpoint.port,
-                database=endpoint.database,
-                user=endpoint.user,
-                # An empty password is one, so that PGPASSWORD and ~/.pgpass are not looked at.
-                password=endpoint.password,
-                ssl=transport,
-                direct_tls=False,
-                target_session_attrs="any",
-                krbsrvname="postgres",
-                gsslib="gssapi",
-                timeout=limit,
-                connection_class=WireConnection,
-                # Poolers in transaction mode do not know prepared statements of other sessions.
-                statement_cache_size=0,
-            )
-        except (OSError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-            if number == len(attempts) or not _may_other_transport_help(error):
-                raise
-    raise AssertionError
-
-
-def _transports(endpoint: Endpoint) -> tuple[ssl.SSLContext | bool, ...]:
-    """Return what asyncpg's `ssl` is to be in turn, as libpq's sslmode says; unix sockets know no TLS."""
-    if endpoint.is_socket or endpoint.ssl_mode is SslMode.DISABLE:
-        return (False,)
-    context = _tls(endpoint.ssl_mode)
-    if endpoint.ssl_mode is SslMode.ALLOW:
-        return (False, context)
-    return (context, False) if endpoint.ssl_mode is SslMode.PREFER else (context,)
-
-
-def _tls(mode: SslMode) -> ssl.SSLContext:
-    """Return a context made here: asyncpg's own would read ~/.postgresql and PGSSL* variables."""
-    if mode in {SslMode.VERIFY_CA, SslMode.VERIFY_FULL}:
-        context = ssl.create_default_context()
-        context.check_hostname = mode is SslMode.VERIFY_FULL
-        return context
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _may_other_transport_help(error: Exception) -> bool:
-    """Tell whether TLS failed (a bare ConnectionError: the server knows none) or pg_hba.conf wants the other transport."""
-    if isinstance(error, asyncpg.PostgresError):
-        return sqlstate(error) == "28000"
-    return isinstance(error, ssl.SSLError) or type(error) is ConnectionError
 
 
 def _refuse_too_old(connection: asyncpg.Connection) -> None:
@@ -161,8 +109,8 @@ async def refuse_forgetful(connection: asyncpg.Connection, expected: Mapping[str
     kept = {row["name"]: row["value"] for row in await connection.fetch(_READ, list(expected))}
     lost = sorted(name for name, value in expected.items() if kept[name] != value)
     if lost:
-        message = (
-            f"The session does not keep its settings ({', '.join(lost)}): a pooler in between resets or swaps it."
-            " Register a direct DSN, or one of a pooler in session mode."
-        )
-        raise Refused(message, reason=Reason.TARGET_POOLED, facts={"settings": ", ".join(lost)})
+        pooled = getattr(connection, "pooled", None)
+        cure = pooled.cure if pooled else "Register a direct DSN, or one of a pooler in session mode."
+        message = f"The session does not keep its settings ({', '.join(lost)}): a pooler in between resets or swaps it. {cure}"
+        direct = {"direct": pooled.direct} if pooled and pooled.direct else {}
+        raise Refused(message, reason=Reason.TARGET_POOLED, facts={"settings": ", ".join(lost), **direct})

@@ -13,6 +13,9 @@ from typing import Any
 
 import asyncpg
 
+from holdfastd.target.login import WatchedLoop
+from holdfastd.target.pooled import Pooled
+
 #: Probes after 10 s without a packet, four of them; what was sent and is not acknowledged for 30 s ends the connection, too.
 _PROBES = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
 
@@ -20,11 +23,14 @@ _PROBES = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_T
 class WireConnection(asyncpg.Connection):  # type: ignore[misc] # the driver comes without types
     """A connection of the driver that probes its peer and knows since when it waits for an answer."""
 
-    __slots__ = ("_asked_at", "asked")
+    __slots__ = ("_asked_at", "asked", "pooled")
 
-    def __init__(self, protocol: Any, transport: asyncio.Transport, *arguments: Any) -> None:
-        super().__init__(protocol, transport, *arguments)
+    def __init__(self, protocol: Any, transport: asyncio.Transport, loop: Any, *arguments: Any) -> None:
+        # Only logging in is watched.
+        super().__init__(protocol, transport, loop.real if isinstance(loop, WatchedLoop) else loop, *arguments)
         self._asked_at: float | None = None
+        #: Its endpoint says that a pooler answers there.
+        self.pooled: Pooled | None = None
         #: Statements so far.
         self.asked = 0
         _probe(transport.get_extra_info("socket"))

@@ -1,5 +1,6 @@
 """What the preflight says of roles with this or that privilege, and that its cures cure."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 
@@ -7,12 +8,12 @@ import asyncpg
 import pytest
 
 from holdfastd.catalog.read import read_catalog
-from holdfastd.errors import Reason
+from holdfastd.errors import Reason, Refused
 from holdfastd.names import TableName
 from holdfastd.target.errors import translate
 from holdfastd.target.preflight.check import Check, Outcome
 from holdfastd.target.preflight.run import check_database, check_server
-from holdfastd.target.session import connect
+from holdfastd.target.session import connect, refuse_forgetful
 from support.postgres import Server, database_name
 
 _TABLES = """
@@ -115,6 +116,27 @@ async def test_a_pooler_blocks_applications(database: str) -> None:
 
     direct = next(each for each in checks if each.id == "direct_connection")
     assert (direct.outcome, direct.reason) == (Outcome.BLOCKS_APPLICATION, Reason.TARGET_POOLED)
+
+
+async def test_an_endpoint_of_a_pooler_is_a_warning(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sessions may happen to keep their settings now; the server behind it is named, and a session that forgets names it, too."""
+    loop = asyncio.get_running_loop()
+    real = loop.getaddrinfo
+    monkeypatch.setattr(loop, "getaddrinfo", lambda _, *rest, **options: real("127.0.0.1", *rest, **options))
+    dsn = postgres.dsn().replace("127.0.0.1", "ep-odd-1-pooler.eu-west-2.aws.neon.tech")
+    connection = await connect(dsn, application_name="test", read_only=True)
+    try:
+        direct = next(each for each in await check_server(connection) if each.id == "direct_connection")
+        await connection.execute("SET row_security = on")
+        with pytest.raises(Refused) as caught:
+            await refuse_forgetful(connection, {"row_security": "off"})
+    finally:
+        await connection.close()
+
+    server = f"ep-odd-1.eu-west-2.aws.neon.tech:{postgres.port}"
+    assert (direct.outcome, direct.cure) == (Outcome.WARNING, f"Register the DSN of the server itself ({server}).")
+    assert caught.value.facts["direct"] == server
+    assert server in caught.value.message
 
 
 class Announcing:

@@ -121,6 +121,8 @@ def test_room_is_counted_once_for_a_partitioned_table():
         (Refused("No.", reason=Reason.TARGET_LOGIN_REFUSED), "connection"),
         (Refused("A pooler.", reason=Reason.TARGET_POOLED), "direct_connection"),
         (Refused("Another.", reason=Reason.TARGET_CHANGED), "target_identity"),
+        (Refused("Not there.", reason=Reason.HOST_NOT_ALLOWED), "connection"),
+        (Refused("Not so.", reason=Reason.TARGET_TLS_REQUIRED), "connection"),
     ],
 )
 def test_a_session_that_cannot_be_had_is_a_check(error: HoldfastError, name: str):
@@ -129,6 +131,13 @@ def test_a_session_that_cannot_be_had_is_a_check(error: HoldfastError, name: str
 
     assert (check.id, check.outcome, check.reason) == (name, Outcome.BLOCKS_AUDIT, error.reason)
     assert check.cure
+
+
+def test_a_pooler_that_is_known_by_name_comes_with_the_server_behind_it():
+    """Whoever copied the wrong line of a hosting company's page gets the right one."""
+    check = failed_connection(Refused("A pooler.", reason=Reason.TARGET_POOLED, facts={"direct": "db.example.org:5432"}))
+
+    assert check.cure == "Register the DSN of the server itself (db.example.org:5432)."
 
 
 def test_other_errors_stay_errors():

@@ -7,14 +7,17 @@ from holdfastd.errors import HoldfastError, Reason, Unavailable
 from holdfastd.names import identifier
 from holdfastd.target.access import ServerAccess, read_server_access
 from holdfastd.target.identity import is_surrogate
+from holdfastd.target.pooled import Pooled
 from holdfastd.target.preflight.check import Check, blocks_application, blocks_audit, passed, warning
 from holdfastd.target.session import OLDEST_MAJOR
 
 _NEWEST_MAJOR = 18
-#: What a session that cannot be opened, or leads elsewhere, is refused with.
+#: What a session that cannot be opened is refused with.
 _CANNOT_CONNECT = frozenset(
     {Reason.TARGET_UNREACHABLE, Reason.TARGET_LOGIN_REFUSED, Reason.TARGET_TOO_OLD, Reason.DSN_UNREADABLE, Reason.MISSING_PRIVILEGE}
+    | {Reason.HOST_NOT_ALLOWED, Reason.TARGET_TLS_REQUIRED}
 )
+_NOT_POOLED = "Register the DSN of the server itself, not of the pooler."
 
 
 def failed_connection(error: HoldfastError) -> Check:
@@ -23,11 +26,15 @@ def failed_connection(error: HoldfastError) -> Check:
         cure = "Correct the DSN with `holdfast databases update`, or remove the database and add it again."
         return blocks_audit("target_identity", error.reason, error.message, cure)
     if error.reason is Reason.TARGET_POOLED:
-        return blocks_audit("direct_connection", error.reason, error.message, "Register the DSN of the server itself, not of the pooler.")
+        direct = error.facts.get("direct")
+        cure = f"Register the DSN of the server itself ({direct})." if direct else _NOT_POOLED
+        return blocks_audit("direct_connection", error.reason, error.message, cure)
     if error.reason not in _CANNOT_CONNECT:
         raise error
     if isinstance(error, Unavailable):
         cure = "Start the server or correct host and port with `holdfast databases update`."
+    elif error.reason is Reason.HOST_NOT_ALLOWED:
+        cure = "Add the host to HOLDFAST_ALLOWED_HOSTS where holdfastd runs, or correct the DSN with `holdfast databases update`."
     else:
         cure = error.facts.get("grant") or "Correct the DSN with `holdfast databases update`."
     return blocks_audit("connection", error.reason, error.message, cure)
@@ -39,7 +46,7 @@ async def check_connection(connection: asyncpg.Connection, identity: Identity | 
     major = connection.get_server_version().major
     return [
         *([_target_identity(identity)] if identity else []),
-        _direct_connection(server, connection.get_server_pid()),
+        _direct_connection(server, connection.get_server_pid(), getattr(connection, "pooled", None)),
         _version(major),
         _writable(server),
         _replication_role(server),
@@ -60,12 +67,15 @@ def _target_identity(identity: Identity) -> Check:
     return passed(name, f"The connection leads to the registered database ({which}).")
 
 
-def _direct_connection(server: ServerAccess, pid: int) -> Check:
+def _direct_connection(server: ServerAccess, pid: int, pooled: Pooled | None) -> Check:
     name = "direct_connection"
-    if server.pid == pid:
-        return passed(name, "The session is connected to the server itself.")
-    seen = "A connection pooler stands between Holdfast and the server; locks and settings of a session do not survive it."
-    return blocks_application(name, Reason.TARGET_POOLED, seen, "Register the DSN of the server itself, not of the pooler.")
+    if server.pid != pid:
+        seen = "A connection pooler stands between Holdfast and the server; locks and settings of a session do not survive it."
+        return blocks_application(name, Reason.TARGET_POOLED, seen, pooled.cure if pooled else _NOT_POOLED)
+    if pooled:
+        seen = f"A connection pooler answers at this endpoint: {pooled.sign}. This session keeps its settings; others may not."
+        return warning(name, seen, pooled.cure)
+    return passed(name, "The session is connected to the server itself.")
 
 
 def _version(major: int) -> Check:
