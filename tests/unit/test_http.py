@@ -6,7 +6,7 @@ import pytest
 
 from holdfastd.http import app as http_app
 from holdfastd.http.app import make_app
-from holdfastd.metrics import Metrics
+from holdfastd.metrics.registry import Metrics
 
 
 async def get(path, unready, accept="*/*"):
