@@ -1,15 +1,13 @@
 """The audit log: who did what to which database when. Append-only, every entry holding the hash of the one before."""
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
-import msgspec
-
 from holdfastd.store.documents import decode, encode, searchable, storable
-from holdfastd.store.model import LogEntry, LogVerification
+from holdfastd.store.log_chain import Chain, hash_of
+from holdfastd.store.log_head import LogHead, was_appended
+from holdfastd.store.model import Anchor, LogEntry, LogVerification
 
 #: Any number will do that differs from the migrations' ("hlog" in ASCII).
 _LOCK = 0x686C6F67
@@ -28,13 +26,16 @@ async def append(
     outcome: str = "OK",
     details: Mapping[str, str] | None = None,
 ) -> LogEntry:
-    """Append an entry in the caller's transaction, as its last statement: others wait here until it ends."""
+    """Append an entry in the caller's transaction, as its last statement: others wait here until it ends.
+
+    In a transaction of `Store`, the entry is made known when that is committed.
+    """
     # READ COMMITTED: the statement after the lock sees what its previous holder committed.
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
     time = await connection.fetchval("SELECT clock_timestamp()")
-    head = await connection.fetchrow("SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1")
+    last = await head(connection)
     unsigned = LogEntry(
-        sequence=head["sequence"] + 1 if head else 1,
+        sequence=last.sequence + 1,
         time=time,
         principal=storable(principal),
         action=action,
@@ -44,44 +45,59 @@ async def append(
         details={storable(name): storable(value) for name, value in (details or {}).items()},
         hash="",
     )
-    entry = replace(unsigned, hash=_hash(head["hash"] if head else "", unsigned))
+    entry = replace(unsigned, hash=hash_of(last.hash, unsigned))
     insert = """
         INSERT INTO audit_log (sequence, time, principal, action, database, subject, outcome, details, hash)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     """
     texts = (entry.principal, entry.action, entry.database, entry.subject, entry.outcome)
     await connection.execute(insert, entry.sequence, entry.time, *texts, encode(entry.details), entry.hash)
+    was_appended(entry)
     return entry
 
 
-async def list_page(connection: Any, *, database: str = "", before: int = 0, limit: int) -> tuple[LogEntry, ...]:
-    """Return entries, newest first: of one database or all, those before a sequence (0: from the newest)."""
+async def head(connection: Any) -> Anchor:
+    """Return the last entry and its hash; `(0, "")` for an empty log. Entries are counted from 1, so this is their number, too."""
+    row = await connection.fetchrow("SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1")
+    return Anchor(row["sequence"], row["hash"]) if row else Anchor(0, "")
+
+
+async def refresh(connection: Any, known: LogHead) -> Anchor:
+    """Return the head, and tell it to what this replica knows, which complains when the log became shorter."""
+    before = known.newest
+    read = await head(connection)
+    known.compare(read, before)
+    return read
+
+
+async def list_page(
+    connection: Any, *, database: str = "", before: int = 0, limit: int, visible: Collection[str] | None = None
+) -> tuple[LogEntry, ...]:
+    """Return entries, newest first: of one database or all (of the visible ones), those before a sequence (0: from the newest)."""
     query = """
         SELECT * FROM audit_log
         WHERE ($1 = '' OR database = $1) AND ($2::bigint = 0 OR sequence < $2)
+          AND ($4::text[] IS NULL OR database = ANY ($4))
         ORDER BY sequence DESC LIMIT $3
     """
-    return tuple(_entry(row) for row in await connection.fetch(query, searchable(database), before, limit))
+    return tuple(_entry(row) for row in await connection.fetch(query, searchable(database), before, limit, visible))
 
 
-async def verify(connection: Any) -> LogVerification:
-    """Recompute every hash from the first entry on, a batch at a time."""
-    entries, expected, first_broken, previous_hash, last = 0, 1, 0, "", _BEFORE_ALL
+async def read_after(connection: Any, sequence: int, *, upto: int, limit: int) -> tuple[LogEntry, ...]:
+    """Return the next entries after a sequence, oldest first, none beyond `upto`."""
+    query = "SELECT * FROM audit_log WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3"
+    return tuple(_entry(row) for row in await connection.fetch(query, sequence, upto, limit))
+
+
+async def verify(connection: Any, anchors: Sequence[Anchor] = ()) -> LogVerification:
+    """Recompute every hash from the first entry on, a batch at a time, and compare with what was noted elsewhere."""
+    chain, last = Chain(anchors), _BEFORE_ALL
     query = "SELECT * FROM audit_log WHERE sequence > $1 ORDER BY sequence LIMIT $2"
     while batch := await connection.fetch(query, last, _BATCH):
         for entry in map(_entry, batch):
-            is_right = entry.sequence == expected and entry.hash == _hash(previous_hash, entry)
-            if not is_right and not first_broken:
-                first_broken = max(1, min(entry.sequence, expected))
-            entries, expected, previous_hash, last = entries + 1, entry.sequence + 1, entry.hash, entry.sequence
-    return LogVerification(intact=not first_broken, entries=entries, first_broken_sequence=first_broken, head_hash=previous_hash)
-
-
-def _hash(previous_hash: str, entry: LogEntry) -> str:
-    """Return SHA-256 over the previous hash and the entry as canonical JSON: fields in this order, details sorted, time in UTC."""
-    texts = (entry.principal, entry.action, entry.database, entry.subject, entry.outcome)
-    content = (entry.sequence, entry.time.astimezone(UTC).isoformat(timespec="microseconds"), *texts, dict(entry.details))
-    return hashlib.sha256(previous_hash.encode() + msgspec.json.encode(content, order="sorted")).hexdigest()
+            chain.take(entry)
+            last = entry.sequence
+    return chain.verdict()
 
 
 def _entry(row: Any) -> LogEntry:

@@ -41,6 +41,7 @@ def verified(response: VerifyEntriesResponse) -> RenderableType:
     return facts(
         (
             ("audit log", Text("intact", style="green") if response.intact else broken),
+            *((("what is wrong", clean(response.message)),) if response.message else ()),
             ("entries", number(response.entries)),
             ("head hash", response.head_hash),
         )
