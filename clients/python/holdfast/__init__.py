@@ -3,9 +3,11 @@
 All messages and enums of the contract are in holdfast.v1; the nouns that most callers need are here, too.
 """
 
+from holdfast.addresses import CannotConnect
 from holdfast.client import DEFAULT_SERVER, Holdfast
 from holdfast.errors import HoldfastError
 from holdfast.pages import every_page
+from holdfast.security import Tls, token_in
 from holdfast.v1.audit_service_pb2 import Audit
 from holdfast.v1.core_pb2 import Event, Finding, Job, Plan, Relationship
 from holdfast.v1.database_service_pb2 import Database, DsnSource
@@ -17,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DEFAULT_SERVER",
     "Audit",
+    "CannotConnect",
     "Database",
     "DsnSource",
     "Event",
@@ -29,5 +32,7 @@ __all__ = [
     "Plan",
     "Policy",
     "Relationship",
+    "Tls",
     "every_page",
+    "token_in",
 ]

@@ -1,7 +1,7 @@
 """One method per rpc: in come plain arguments, out comes the response message; a failure is a HoldfastError."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -9,8 +9,10 @@ import grpc
 from google.protobuf.message import Message
 from grpc.aio import AioRpcError, UnaryUnaryMultiCallable
 
-from holdfast.channel import metadata
+from holdfast.channel import AUDIT_HEAD, metadata
 from holdfast.errors import HoldfastError
+from holdfast.log_file import Anchor
+from holdfast.security import Token, bearer
 from holdfast.v1 import audit_log_service_pb2 as log_pb
 from holdfast.v1 import audit_service_pb2 as audit_pb
 from holdfast.v1 import backup_service_pb2 as backup_pb
@@ -18,6 +20,7 @@ from holdfast.v1 import database_service_pb2 as database_pb
 from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import migration_service_pb2 as migration_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
+from holdfast.v1 import schedule_service_pb2 as schedule_pb
 from holdfast.v1.audit_log_service_pb2_grpc import AuditLogServiceStub
 from holdfast.v1.audit_service_pb2_grpc import AuditServiceStub
 from holdfast.v1.backup_service_pb2_grpc import BackupServiceStub
@@ -26,6 +29,7 @@ from holdfast.v1.database_service_pb2_grpc import DatabaseServiceStub
 from holdfast.v1.job_service_pb2_grpc import JobServiceStub
 from holdfast.v1.migration_service_pb2_grpc import MigrationServiceStub
 from holdfast.v1.plan_service_pb2_grpc import PlanServiceStub
+from holdfast.v1.schedule_service_pb2_grpc import ScheduleServiceStub
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
@@ -34,10 +38,13 @@ Response = TypeVar("Response", bound=Message)
 class Calls:
     """The unary calls of all services. Starts without a request_id get one, so that retries start nothing twice."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, server: str, principal: str, timeout: float) -> None:
-        """Take an open channel, the words to say who is calling, and the deadline of every call in seconds."""
+    def __init__(self, channel: grpc.aio.Channel, *, server: str, principal: str, token: Token = "", timeout: float) -> None:
+        """Take an open channel, the words and the token that say who is calling, and the deadline of every call in seconds."""
+        #: The newest entry of the audit log that an answer told of; kept elsewhere, it proves later that nobody changed the log.
+        self.audit_head: Anchor | None = None
         self._server = server
         self._principal = principal
+        self._token = token
         self._timeout = timeout
         self._databases = DatabaseServiceStub(channel)
         self._audits = AuditServiceStub(channel)
@@ -45,11 +52,15 @@ class Calls:
         self._migrations = MigrationServiceStub(channel)
         self._backups = BackupServiceStub(channel)
         self._jobs = JobServiceStub(channel)
+        self._schedules = ScheduleServiceStub(channel)
         self._log = AuditLogServiceStub(channel)
 
-    async def add_database(self, name: str, dsn: database_pb.DsnSource) -> database_pb.AddDatabaseResponse:
+    async def add_database(
+        self, name: str, dsn: database_pb.DsnSource, *, settings: database_pb.DatabaseSettings | None = None
+    ) -> database_pb.AddDatabaseResponse:
         """Register a database after connecting to it once; repeating the same request succeeds."""
-        return await self._call(self._databases.AddDatabase, database_pb.AddDatabaseRequest(name=name, dsn=dsn))
+        request = database_pb.AddDatabaseRequest(name=name, dsn=dsn, settings=settings)
+        return await self._call(self._databases.AddDatabase, request)
 
     async def get_database(self, name: str) -> database_pb.GetDatabaseResponse:
         """Return one database."""
@@ -60,9 +71,16 @@ class Calls:
         request = database_pb.ListDatabasesRequest(page_size=page_size, page_token=page_token)
         return await self._call(self._databases.ListDatabases, request)
 
-    async def update_database(self, name: str, dsn: database_pb.DsnSource, *, etag: str = "") -> database_pb.UpdateDatabaseResponse:
-        """Replace the DSN; with an etag, only if nobody else did since."""
-        request = database_pb.UpdateDatabaseRequest(name=name, dsn=dsn, etag=etag)
+    async def update_database(
+        self,
+        name: str,
+        dsn: database_pb.DsnSource | None = None,
+        *,
+        settings: database_pb.DatabaseSettings | None = None,
+        etag: str = "",
+    ) -> database_pb.UpdateDatabaseResponse:
+        """Replace the DSN, or all settings, or both; with an etag, only if nobody else did since."""
+        request = database_pb.UpdateDatabaseRequest(name=name, dsn=dsn, settings=settings, etag=etag)
         return await self._call(self._databases.UpdateDatabase, request)
 
     async def remove_database(self, name: str) -> database_pb.RemoveDatabaseResponse:
@@ -138,6 +156,22 @@ class Calls:
     async def unignore_finding(self, database: str, finding_id: str) -> audit_pb.UnignoreFindingResponse:
         """Open a finding again; succeeds when it was open."""
         return await self._call(self._audits.UnignoreFinding, audit_pb.UnignoreFindingRequest(database=database, finding_id=finding_id))
+
+    async def compare_audits(self, database: str, *, base_audit_id: str = "", head_audit_id: str = "") -> audit_pb.CompareAuditsResponse:
+        """Tell what appeared, changed and went away between two audits; without ids, between the last two that succeeded."""
+        request = audit_pb.CompareAuditsRequest(database=database, base_audit_id=base_audit_id, head_audit_id=head_audit_id)
+        return await self._call(self._audits.CompareAudits, request)
+
+    async def list_orphan_counts(
+        self, database: str, *, relationship_id: str = "", start_time: datetime | None = None, page_size: int = 0, page_token: str = ""
+    ) -> audit_pb.ListOrphanCountsResponse:
+        """List the orphan rows at every audit, newest first: of one relationship or all, since a time or ever."""
+        request = audit_pb.ListOrphanCountsRequest(
+            database=database, relationship_id=relationship_id, page_size=page_size, page_token=page_token
+        )
+        if start_time is not None:
+            request.start_time.FromDatetime(start_time)
+        return await self._call(self._audits.ListOrphanCounts, request)
 
     async def create_plan(
         self, database: str, *, audit_id: str = "", policy: plan_pb.Policy | None = None, request_id: str = ""
@@ -242,21 +276,53 @@ class Calls:
         """Let a paused job go on."""
         return await self._call(self._jobs.ResumeJob, job_pb.ResumeJobRequest(id=job_id))
 
+    async def set_schedule(self, database: str, schedule: schedule_pb.Schedule) -> schedule_pb.SetScheduleResponse:
+        """Make or replace the schedule of a database; the same again moves nothing."""
+        return await self._call(self._schedules.SetSchedule, schedule_pb.SetScheduleRequest(database=database, schedule=schedule))
+
+    async def get_schedule(self, database: str) -> schedule_pb.GetScheduleResponse:
+        """Return the schedule of a database, and what came of it so far."""
+        return await self._call(self._schedules.GetSchedule, schedule_pb.GetScheduleRequest(database=database))
+
+    async def list_schedules(self, *, page_size: int = 0, page_token: str = "") -> schedule_pb.ListSchedulesResponse:
+        """List schedules by name of the database."""
+        request = schedule_pb.ListSchedulesRequest(page_size=page_size, page_token=page_token)
+        return await self._call(self._schedules.ListSchedules, request)
+
+    async def remove_schedule(self, database: str) -> schedule_pb.RemoveScheduleResponse:
+        """Remove the schedule of a database; succeeds when there is none."""
+        return await self._call(self._schedules.RemoveSchedule, schedule_pb.RemoveScheduleRequest(database=database))
+
     async def list_entries(self, *, database: str = "", page_size: int = 0, page_token: str = "") -> log_pb.ListEntriesResponse:
         """List the entries of the audit log, newest first."""
         request = log_pb.ListEntriesRequest(database=database, page_size=page_size, page_token=page_token)
         return await self._call(self._log.ListEntries, request)
 
-    async def verify_entries(self) -> log_pb.VerifyEntriesResponse:
-        """Recompute the hashes of the whole audit log."""
-        return await self._call(self._log.VerifyEntries, log_pb.VerifyEntriesRequest())
+    async def verify_entries(self, anchors: Iterable[Anchor] = ()) -> log_pb.VerifyEntriesResponse:
+        """Recompute the hashes of the whole audit log, and compare it with what was noted earlier."""
+        noted = [log_pb.Anchor(sequence=anchor.sequence, hash=anchor.hash) for anchor in anchors]
+        return await self._call(self._log.VerifyEntries, log_pb.VerifyEntriesRequest(anchors=noted))
 
     async def _call(self, method: UnaryUnaryMultiCallable[Request, Response], request: Request) -> Response:
         request_id = new_id()
         try:
-            return await method(request, metadata=metadata(self._principal, request_id), timeout=self._timeout)
+            call = method(request, metadata=self._metadata(request_id), timeout=self._timeout)
+            response = await call
+            self._note_head(await call.trailing_metadata())
         except AioRpcError as error:
+            self._note_head(error.trailing_metadata())
             raise HoldfastError.from_rpc(error, server=self._server, request_id=request_id) from error
+        return response
+
+    def _metadata(self, request_id: str) -> tuple[tuple[str, str], ...]:
+        return metadata(self._principal, request_id, bearer(self._token))
+
+    def _note_head(self, trailing: Iterable[tuple[str, str | bytes]] | None) -> None:
+        for key, value in trailing or ():
+            seen = Anchor.parse(str(value)) if key == AUDIT_HEAD else None
+            # Replicas learn of each other's entries a moment later.
+            if seen and (self.audit_head is None or seen.sequence > self.audit_head.sequence):
+                self.audit_head = seen
 
 
 def new_id() -> str:

@@ -1,5 +1,6 @@
 """The client: in come the names of databases, plans and jobs; out come jobs, followed to their end through broken connections."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -9,9 +10,12 @@ from typing import Self
 import grpc
 from grpc.aio import AioRpcError
 
+from holdfast.addresses import parse
 from holdfast.calls import Calls, new_id
 from holdfast.channel import metadata, open_channel
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, is_cut
+from holdfast.security import Tls, Token, bearer, refuse_exposed_token
+from holdfast.v1.audit_log_service_pb2 import ExportEntriesRequest, ExportEntriesResponse
 from holdfast.v1.core_pb2 import Event, Job, Plan, Throttle
 from holdfast.v1.job_service_pb2 import WatchJobRequest, WatchJobResponse
 from holdfast.v1.plan_service_pb2 import Policy
@@ -36,14 +40,29 @@ class Holdfast(Calls):
         server: str = DEFAULT_SERVER,
         *,
         principal: str = "",
+        token: Token = "",
+        tls: Tls | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        allow_plaintext_token: bool = False,
         timeout: float = 300.0,
         patience: Patience | None = None,
     ) -> None:
-        """Take the address, who is calling, TLS credentials, the deadline of a call in seconds, and patience for reconnecting."""
-        self._channel = open_channel(server, credentials)
+        """Take where Holdfast is and how to call it; CannotConnect (a ValueError) when that cannot be meant.
+
+        `server` is an address, several with commas between, or one of gRPC's own such as `dns:///holdfast:7443`; with several, calls take
+        turns and watches go on elsewhere when a replica stops. `principal` says who calls where the service asks for no credentials;
+        `token` is a bearer token or what returns one; `tls` or ready-made `credentials` encrypt, without them the channel is plaintext, and
+        a token is refused then unless the address is loopback or `allow_plaintext_token` is given. `timeout` is the deadline of a call in
+        seconds, `patience` how long to reconnect.
+        """
+        addresses = parse(server)
+        has_token = not isinstance(token, str) or bool(token)
+        is_encrypted = tls is not None or credentials is not None
+        refuse_exposed_token(addresses, has_token=has_token, is_encrypted=is_encrypted, allow_plaintext_token=allow_plaintext_token)
+        ready = credentials or (tls.credentials() if tls else None)
+        self._channel = open_channel(addresses, ready, server_name=tls.server_name if tls else "")
         self._patience = patience or Patience()
-        super().__init__(self._channel, server=server, principal=principal, timeout=timeout)
+        super().__init__(self._channel, server=server, principal=principal, token=token, timeout=timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,14 +124,22 @@ class Holdfast(Calls):
 
     async def watch_job(self, job_id: str, *, resume_token: str = "") -> AsyncGenerator[WatchJobResponse, None]:
         """Yield the messages of WatchJob as they are: snapshot, events after the token, heartbeats, final state."""
-        request_id = new_id()
+        request_id, authorization = new_id(), ""
 
         def open_stream(token: str) -> Stream:
+            nonlocal authorization
+            authorization = bearer(self._token)
             request = WatchJobRequest(id=job_id, resume_token=token)
-            return self._jobs.WatchJob(request, metadata=metadata(self._principal, request_id))
+            return self._jobs.WatchJob(request, metadata=metadata(self._principal, request_id, authorization))
+
+        def may_go_on(error: AioRpcError) -> bool:
+            # A watch may outlive the token that it began with.
+            is_renewed = error.code() is grpc.StatusCode.UNAUTHENTICATED and bearer(self._token) != authorization
+            return is_cut(error) or is_renewed
 
         try:
-            async with aclosing(watch(open_stream, resume_token=resume_token, patience=self._patience)) as messages:
+            stream = watch(open_stream, resume_token=resume_token, patience=self._patience, may_go_on=may_go_on)
+            async with aclosing(stream) as messages:
                 async for message in messages:
                     yield message
         except AioRpcError as error:
@@ -120,3 +147,25 @@ class Holdfast(Calls):
         except StreamCut as error:
             words = f"The stream from {self._server} keeps breaking; job {job_id} goes on, watch it again."
             raise HoldfastError(words, reason="UNAVAILABLE", code=grpc.StatusCode.UNAVAILABLE, request_id=request_id) from error
+
+    async def export_entries(self, after_sequence: int = 0) -> AsyncGenerator[ExportEntriesResponse, None]:
+        """Yield the audit log in batches, oldest first, after an entry; a batch that takes longer than the timeout is an error."""
+        request_id = new_id()
+        call = self._log.ExportEntries(ExportEntriesRequest(after_sequence=after_sequence), metadata=self._metadata(request_id))
+        try:
+            while True:
+                async with asyncio.timeout(self._timeout):
+                    batch = await call.read()
+                if not isinstance(batch, ExportEntriesResponse):
+                    break
+                yield batch
+            self._note_head(await call.trailing_metadata())
+        except AioRpcError as error:
+            self._note_head(error.trailing_metadata())
+            raise HoldfastError.from_rpc(error, server=self._server, request_id=request_id) from error
+        except TimeoutError as error:
+            words = f"Holdfast at {self._server} did not go on in time; export again, what was written is kept."
+            code = grpc.StatusCode.DEADLINE_EXCEEDED
+            raise HoldfastError(words, reason=code.name, code=code, request_id=request_id) from error
+        finally:
+            call.cancel()

@@ -17,6 +17,22 @@ _OWN_WORDS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: "Holdfast at {server} did not answer in time; try again.",
     grpc.StatusCode.UNIMPLEMENTED: "Holdfast at {server} does not know this call; use a client of the server's version.",
 }
+_OTHER_NAME = "The certificate of {server} is made out for another name; connect by that name, or give it with --server-name."
+_ENDED_EARLY = (
+    "{server} ends the connection before it begins; if it serves TLS, give --tls or --ca FILE;"
+    " if it asks for a certificate, give --cert and --key that its authority signed."
+)
+#: What the transport says of a connection that never came about, and what it means. All are UNAVAILABLE.
+_NEVER_CONNECTED = {
+    "WRONG_VERSION_NUMBER": "Holdfast at {server} does not speak TLS; leave --tls and --ca away, or check the port.",
+    "certificate has expired": "The certificate of {server} has expired; its operator must renew it.",
+    "certificate is not yet valid": "The certificate of {server} is not valid yet; compare the clocks of both machines.",
+    "Hostname Verification Check failed": _OTHER_NAME,
+    "is not in peer certificate": _OTHER_NAME,
+    "CERTIFICATE_VERIFY_FAILED": "The certificate of {server} is signed by an unknown authority; give its certificate with --ca FILE.",
+    "handshake failed": "TLS with {server} does not come about; compare --ca with the authority that signed its certificate.",
+    "Socket closed": _ENDED_EARLY,
+}
 
 
 class HoldfastError(Exception):
@@ -47,7 +63,7 @@ class HoldfastError(Exception):
         info, violations = _details(error)
         # What carries no ErrorInfo was said by the transport; we say it in our words.
         if info is None:
-            words = _OWN_WORDS.get(error.code(), error.details() or "The call failed; try again.")
+            words = _words(error)
             return cls(words.format(server=server), reason=error.code().name, code=error.code(), request_id=request_id)
         field = info.metadata.get("field", "") or (violations[0].field if violations else "")
         return cls(
@@ -75,6 +91,15 @@ def is_cut(error: AioRpcError) -> bool:
         return True
     reset = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED)
     return error.code() in reset and _details(error)[0] is None
+
+
+def _words(error: AioRpcError) -> str:
+    said = error.details() or ""
+    if error.code() is grpc.StatusCode.UNAVAILABLE and "connect" in said:
+        found = next((words for sign, words in _NEVER_CONNECTED.items() if sign in said), None)
+        if found:
+            return found
+    return _OWN_WORDS.get(error.code()) or said.replace("{", "{{").replace("}", "}}") or "The call failed; try again."
 
 
 def _details(error: AioRpcError) -> tuple[ErrorInfo | None, list[BadRequest.FieldViolation]]:

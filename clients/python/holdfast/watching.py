@@ -36,10 +36,15 @@ class StreamCut(Exception):
 
 
 async def watch(
-    open_stream: Callable[[str], Stream], *, resume_token: str = "", patience: Patience | None = None
+    open_stream: Callable[[str], Stream],
+    *,
+    resume_token: str = "",
+    patience: Patience | None = None,
+    may_go_on: Callable[[AioRpcError], bool] = is_cut,
 ) -> AsyncGenerator[WatchJobResponse, None]:
     """Yield the snapshot, every event once, heartbeats, and the final state, reconnecting as often as needed.
 
+    `may_go_on` tells which errors another stream may cure.
     The last error is raised when the service stays away longer than patience allows. Snapshots of later connections are left out.
     """
     patience = patience or Patience()
@@ -59,7 +64,7 @@ async def watch(
                 if payload == "final":
                     return
         except AioRpcError as error:
-            if not is_cut(error) or time.monotonic() - heard > patience.total:
+            if not may_go_on(error) or time.monotonic() - heard > patience.total:
                 raise
         except StreamCut:
             if time.monotonic() - heard > patience.total:

@@ -1,5 +1,6 @@
 """One believable message per response, as the sample database of charging stations would give them."""
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -11,6 +12,7 @@ from holdfast.v1 import database_service_pb2 as database_pb
 from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import migration_service_pb2 as migration_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
+from holdfast.v1 import schedule_service_pb2 as schedule_pb
 
 AT = Timestamp(seconds=1_795_000_000)
 LATER = Timestamp(seconds=1_795_000_002, nanos=400_000_000)
@@ -336,7 +338,61 @@ BACKUPS = (
     backup_pb.Backup(plan_id="plan-0649a1d3f9b4e2a17c00", first_time=AT, last_time=AT, purge_time=LATER),
 )
 
+SCHEDULE = schedule_pb.Schedule(
+    database="charging",
+    cron="30 2 * * *",
+    time_zone="Europe/Berlin",
+    jitter=Duration(seconds=600),
+    estimate_after=Duration(seconds=90),
+    next_time=LATER,
+    last_time=AT,
+    last_audit_id=AUDIT_ID,
+    missed_runs=2,
+    missed_reason=f"Audit {AUDIT_ID} of the database was still running at 2026-11-18 01:30 UTC.",
+    principal="ann@example",
+)
+COUNTS = [
+    audit_pb.OrphanCount(
+        time=Timestamp(seconds=AT.seconds - 86_400 * day),
+        audit_id=f"audit-0649a1d3e7f2c5b80e{day:02x}",
+        relationship_id=item.id,
+        orphan_rows=core.RowCount(value=rows[day], exactness=core.EXACTNESS_EXACT),
+    )
+    for day in range(4)
+    for item, rows in zip(RELATIONSHIPS[:3], ((3, 2, 1, 0), (0, 0, 0, 0), (4_200_000, 4_200_000, 90, 1)), strict=True)
+]
+
 RESPONSES: dict[str, Message] = {
+    "schedules set": schedule_pb.SetScheduleResponse(schedule=SCHEDULE),
+    "schedules show": schedule_pb.GetScheduleResponse(schedule=SCHEDULE),
+    "schedules list": schedule_pb.ListSchedulesResponse(
+        schedules=[SCHEDULE, schedule_pb.Schedule(database="shop", interval=Duration(seconds=21_600), next_time=LATER)]
+    ),
+    "schedules remove": schedule_pb.RemoveScheduleResponse(),
+    "history": audit_pb.ListOrphanCountsResponse(counts=COUNTS),
+    "audits compare": audit_pb.CompareAuditsResponse(
+        base=AUDIT,
+        head=AUDIT,
+        relationships=[
+            audit_pb.RelationshipChange(
+                kind=audit_pb.CHANGE_KIND_CHANGED,
+                relationship_id=RELATIONSHIPS[0].id,
+                base_orphan_rows=core.RowCount(value=1_250_000, exactness=core.EXACTNESS_EXACT),
+                head_orphan_rows=core.RowCount(value=3, exactness=core.EXACTNESS_ESTIMATED),
+                message="declared as charging_sessions_station_id_fkey, an index appeared, about 1249997 fewer orphan rows",
+            ),
+            audit_pb.RelationshipChange(
+                kind=audit_pb.CHANGE_KIND_APPEARED, relationship_id=RELATIONSHIPS[1].id, message="candidate for review"
+            ),
+            audit_pb.RelationshipChange(kind=audit_pb.CHANGE_KIND_WENT_AWAY, relationship_id=RELATIONSHIPS[2].id, message="candidate"),
+        ],
+        findings=[
+            audit_pb.FindingChange(kind=audit_pb.CHANGE_KIND_APPEARED, finding=FINDINGS[0]),
+            audit_pb.FindingChange(kind=audit_pb.CHANGE_KIND_WENT_AWAY, finding=IGNORED),
+        ],
+        changed_relationships=3,
+        changed_findings=14,
+    ),
     "databases add": database_pb.AddDatabaseResponse(database=DATABASE),
     "databases show": database_pb.GetDatabaseResponse(database=DATABASE),
     "databases update": database_pb.UpdateDatabaseResponse(database=DATABASE),

@@ -50,13 +50,15 @@ def test_findings_end_with_1_when_asked(ready: ScriptedServer, holdfast: Holdfas
         assert core.Severity.Name(asked).endswith(arguments[-1].upper())
 
 
-def test_tampered_log_ends_with_2(ready: ScriptedServer, holdfast: Holdfast):
-    """And says where it broke."""
-    ready.answers["VerifyEntries"] = type(RESPONSES["log --verify"])(entries=12, first_broken_sequence=7)
+def test_tampered_log_ends_with_1(ready: ScriptedServer, holdfast: Holdfast):
+    """And says where it broke, and what."""
+    broken = type(RESPONSES["log --verify"])(entries=12, first_broken_sequence=7, message="Entry 7 was changed.")
+    ready.answers["VerifyEntries"] = broken
     result = holdfast("log", "--verify")
 
-    assert result.code == 2
+    assert result.code == 1
     assert "broken at entry 7" in result.out
+    assert "Entry 7 was changed." in result.out
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def test_only_repeatable_calls_are_tried_again():
         "PauseJob",
         "ResumeJob",
         "WatchJob",
+        "ExportEntries",
     } == changing
 
 

@@ -236,3 +236,29 @@ def test_pauses_grow_to_a_bound():
     assert 0.05 <= patience.pause(0) <= 0.1
     assert 0.4 <= patience.pause(3) <= 0.8
     assert 1.0 <= patience.pause(10_000) <= 2.0
+
+
+async def test_a_watch_outlives_its_token():
+    """A token that was renewed is used for the rest of it; one that was not is the end."""
+    lasting = {"Bearer first": 3, "Bearer second": 4}
+    served: list[str] = []
+
+    class Expiring(WatchedJob):
+        async def WatchJob(self, request, context) -> AsyncIterator[pb.WatchJobResponse]:  # noqa: N802 (gRPC names it)
+            served.append(dict(context.invocation_metadata())["authorization"])
+            self.cuts = [lasting[served[-1]]] if served[-1] in lasting else []
+            async for message in super().WatchJob(request, context):
+                yield message
+
+    tokens = iter(("first", "second", "second", "third", "third"))
+    refused = failing(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+    async with serving(Expiring([], refused)) as port:
+        async with Holdfast(f"127.0.0.1:{port}", patience=QUICK, token=lambda: next(tokens)) as client:
+            items = [item async for item in client.watch("j1")]
+        async with Holdfast(f"127.0.0.1:{port}", patience=QUICK, token="first") as client:
+            with pytest.raises(HoldfastError) as raised:
+                [item async for item in client.watch("j1")]
+
+    assert_whole(items)
+    assert served == ["Bearer first", "Bearer second", "Bearer third", "Bearer first"]
+    assert raised.value.reason == "UNAUTHENTICATED"

@@ -19,6 +19,7 @@ from holdfast.cli.resolve import resolve, resolve_one
 from holdfast.cli.session import Session, command
 from holdfast.errors import HoldfastError
 from holdfast.pages import every_page
+from holdfast.v1.audit_service_pb2 import CHANGE_KIND_APPEARED
 from holdfast.v1.core_pb2 import FINDING_STATE_IGNORED, JOB_STATE_SUCCEEDED, SEVERITY_UNSPECIFIED, Severity
 
 
@@ -35,11 +36,14 @@ class SeverityName(StrEnum):
         return Severity.Value(f"SEVERITY_{self.name}")
 
 
-app = typer.Typer(name="audits", help="List and show audits.", no_args_is_help=True)
+app = typer.Typer(name="audits", help="List, show and compare audits.", no_args_is_help=True)
 commands = typer.Typer()
 
 AuditId = Annotated[str, typer.Argument(metavar="AUDIT", help="Id of an audit.")]
 FailOn = Annotated[SeverityName | None, typer.Option("--fail-on", help="End with 1 when something at least this bad is found.")]
+FailOnNew = Annotated[SeverityName | None, typer.Option("--fail-on", help="End with 1 when a finding at least this bad appeared.")]
+BaseAudit = Annotated[str, typer.Argument(metavar="[BASE]", help="Id of the earlier audit.", show_default=False)]
+HeadAudit = Annotated[str, typer.Argument(metavar="[HEAD]", help="Id of the later audit.", show_default=False)]
 AtLeast = Annotated[SeverityName | None, typer.Option("--severity", help="Only findings at least this bad; end with 1 when there are any.")]
 RelationshipName = Annotated[
     str, typer.Argument(metavar="RELATIONSHIP", help="An id, or table.column when that is unambiguous.", show_default=False)
@@ -89,6 +93,21 @@ async def list_(session: Session, database: OfDatabase = "") -> None:
 async def show(session: Session, audit_id: AuditId) -> None:
     """Show one audit with its summary."""
     session.show(await session.client.get_audit(audit_id))
+
+
+@command(app, "compare", example="holdfast audits compare shop")
+async def compare(session: Session, name: Name, base: BaseAudit = "", head: HeadAudit = "", fail_on: FailOnNew = None) -> ExitCode:
+    """Tell what appeared, changed and went away between two audits.
+
+    Without ids, between the last two that succeeded.
+    """
+    compared = await session.client.compare_audits(name, base_audit_id=base, head_audit_id=head)
+    session.show(compared)
+    new = [change.finding for change in compared.findings if change.kind == CHANGE_KIND_APPEARED]
+    is_open = [finding for finding in new if finding.state != FINDING_STATE_IGNORED]
+    if fail_on is not None and any(finding.severity >= fail_on.value_in_proto for finding in is_open):
+        return ExitCode.FINDINGS
+    return ExitCode.FINE
 
 
 @command(commands, "relationships", example="holdfast relationships shop")

@@ -1,6 +1,7 @@
 """`holdfast databases …`: registering the databases that Holdfast looks after."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -10,18 +11,40 @@ from holdfast.cli.failures import ExitCode, InputError
 from holdfast.cli.session import Session, command
 from holdfast.pages import every_page
 from holdfast.v1.core_pb2 import JOB_KIND_APPLICATION
-from holdfast.v1.database_service_pb2 import CHECK_STATE_BLOCKS_AUDIT, DsnSource
+from holdfast.v1.database_service_pb2 import CHECK_STATE_BLOCKS_AUDIT, DatabaseSettings, DsnSource
 
 app = typer.Typer(name="databases", help="Register, list and check databases.", no_args_is_help=True)
 
+FourEyes = Annotated[
+    bool | None,
+    typer.Option("--four-eyes/--no-four-eyes", help="Plans are approved by somebody else than who made them.", show_default=False),
+]
+MaxRunningJobs = Annotated[
+    int | None,
+    typer.Option("--max-running-jobs", metavar="N", min=1, help="So many jobs at the same time at most (2).", show_default=False),
+]
+
 
 @command(app, "add", example="holdfast databases add shop --dsn-env SHOP_DSN")
-async def add(session: Session, name: Name, dsn_env: DsnEnv = "", dsn_file: DsnFile = "", dsn: Dsn = "") -> None:
+async def add(
+    session: Session,
+    name: Name,
+    dsn_env: DsnEnv = "",
+    dsn_file: DsnFile = "",
+    dsn: Dsn = "",
+    four_eyes: FourEyes = None,
+    max_running_jobs: MaxRunningJobs = None,
+) -> None:
     """Register a database after connecting to it once.
 
     Give exactly one of --dsn-env, --dsn-file and --dsn.
     """
-    session.show(await session.client.add_database(name, dsn_source(env=dsn_env, file=dsn_file, inline=dsn)))
+    source = dsn_source(env=dsn_env, file=dsn_file, inline=dsn)
+    settings = _changed(DatabaseSettings(), four_eyes, max_running_jobs)
+    response = await session.client.add_database(name, source, settings=settings)
+    session.show(response)
+    if response.database.pooler:
+        session.tell(response.database.pooler)
     session.tell(f"Next: holdfast audit {name}")
 
 
@@ -38,12 +61,29 @@ async def show(session: Session, name: Name) -> None:
 
 
 @command(app, "update", example="holdfast databases update shop --dsn-file /run/secrets/shop_dsn")
-async def update(session: Session, name: Name, dsn_env: DsnEnv = "", dsn_file: DsnFile = "", dsn: Dsn = "") -> None:
-    """Replace the DSN; it must lead to the same database.
+async def update(
+    session: Session,
+    name: Name,
+    dsn_env: DsnEnv = "",
+    dsn_file: DsnFile = "",
+    dsn: Dsn = "",
+    four_eyes: FourEyes = None,
+    max_running_jobs: MaxRunningJobs = None,
+) -> None:
+    """Replace the DSN, which must lead to the same database, or change settings.
 
-    Give exactly one of --dsn-env, --dsn-file and --dsn.
+    Give at most one of --dsn-env, --dsn-file and --dsn.
     """
-    session.show(await session.client.update_database(name, dsn_source(env=dsn_env, file=dsn_file, inline=dsn)))
+    changes_settings = four_eyes is not None or max_running_jobs is not None
+    has_dsn = any((dsn_env, dsn_file, dsn))
+    source = dsn_source(env=dsn_env, file=dsn_file, inline=dsn) if has_dsn or not changes_settings else None
+    if not changes_settings:
+        session.show(await session.client.update_database(name, source))
+        return
+    # Settings are replaced as a whole; the etag keeps what somebody else changes in between.
+    present = (await session.client.get_database(name)).database
+    settings = _changed(present.settings, four_eyes, max_running_jobs)
+    session.show(await session.client.update_database(name, source, settings=settings, etag=present.etag))
 
 
 @command(app, "remove", example="holdfast databases remove shop")
@@ -79,3 +119,16 @@ def dsn_source(*, env: str, file: str, inline: str) -> DsnSource:
         return DsnSource(env=env)
     # The service has another working directory than we have.
     return DsnSource(file=str(Path(file).absolute())) if file else DsnSource(inline=inline)
+
+
+def _changed(settings: DatabaseSettings, four_eyes: bool | None, max_running_jobs: int | None) -> DatabaseSettings | None:
+    """Return the settings with what was asked for, None when nothing was."""
+    if four_eyes is None and max_running_jobs is None:
+        return None
+    changed = DatabaseSettings()
+    changed.CopyFrom(settings)
+    if four_eyes is not None:
+        changed.four_eyes = four_eyes
+    if max_running_jobs is not None:
+        changed.max_running_jobs = max_running_jobs
+    return changed

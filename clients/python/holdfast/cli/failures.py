@@ -24,6 +24,8 @@ class InputError(Exception):
     reason = "INVALID_FIELD"
 
 
+_HOW_TO_SAY_WHO = "Here: HOLDFAST_TOKEN or --token-file FILE, or --cert and --key."
+
 _DSN = re.compile(r"(postgres(?:ql)?)://\S+", re.IGNORECASE)
 _PASSWORD = re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", re.IGNORECASE)
 
@@ -35,6 +37,8 @@ def fail(error: HoldfastError) -> ExitCode:
         message = f"{error.field}: {message}"
     if error.reason == "INTERNAL" and error.request_id:
         message = f"{message} (request {error.request_id})"
+    if error.reason == "UNAUTHENTICATED":
+        message = f"{message} {_HOW_TO_SAY_WHO}"
     say(message, error.reason)
     return ExitCode.DRIFT if error.reason == "PLAN_DRIFTED" else ExitCode.ERROR
 

@@ -4,20 +4,23 @@ import getpass
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from holdfast import __version__
-from holdfast.cli import audits, backups, databases, ignoring, jobs, log, migrations, plans
+from holdfast.cli import audits, backups, databases, history, ignoring, jobs, log, migrations, plans, schedules
 from holdfast.cli.failures import ExitCode, say
 from holdfast.cli.output import Output
 from holdfast.cli.report import command as report
 from holdfast.cli.session import Settings
 from holdfast.client import DEFAULT_SERVER
+from holdfast.security import Tls, Token, token_in
 
-_GLOBAL = ("--server", "--output", "-o", "--principal")
+_WITH_VALUE = ("--server", "--output", "-o", "--principal", "--ca", "--cert", "--key", "--server-name", "--token-file")
+_WITHOUT_VALUE = ("--tls", "--allow-plaintext-token")
 
 app = typer.Typer(
     name="holdfast",
@@ -32,6 +35,8 @@ app.add_typer(audits.commands)
 app.add_typer(ignoring.commands)
 app.add_typer(report.commands)
 app.add_typer(audits.app)
+app.add_typer(history.commands)
+app.add_typer(schedules.app)
 app.add_typer(plans.commands)
 app.add_typer(plans.app)
 app.add_typer(migrations.commands)
@@ -59,14 +64,50 @@ def _principal() -> str:
 @app.callback()
 def _global_options(
     context: typer.Context,
+    *,
     server: Annotated[
-        str, typer.Option("--server", envvar="HOLDFAST_SERVER", metavar="HOST:PORT", help="Where Holdfast listens.")
+        str,
+        typer.Option(
+            "--server", envvar="HOLDFAST_SERVER", metavar="HOST:PORT", help="Where Holdfast listens; several: with commas between."
+        ),
     ] = DEFAULT_SERVER,
     output: Annotated[Output, typer.Option("--output", "-o", help="How to print results.")] = Output.TABLE,
     principal: Annotated[str, typer.Option("--principal", metavar="WHO", help="Who you are, for the audit log.")] = "",
+    tls: Annotated[
+        bool, typer.Option("--tls", envvar="HOLDFAST_TLS", help="Use TLS, with the usual authorities.", show_default=False)
+    ] = False,
+    ca: Annotated[
+        Path | None, typer.Option("--ca", envvar="HOLDFAST_CA", metavar="FILE", help="Use TLS; who signed its certificate.")
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--cert", envvar="HOLDFAST_CERT", metavar="FILE", help="Certificate that says who you are.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", envvar="HOLDFAST_KEY", metavar="FILE", help="Its private key.")] = None,
+    server_name: Annotated[
+        str, typer.Option("--server-name", envvar="HOLDFAST_SERVER_NAME", metavar="NAME", help="Whose certificate to expect.")
+    ] = "",
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", envvar="HOLDFAST_TOKEN_FILE", metavar="FILE", help="Bearer token; or HOLDFAST_TOKEN.")
+    ] = None,
+    allow_plaintext_token: Annotated[
+        bool, typer.Option("--allow-plaintext-token", help="Send the token without TLS to other machines.", show_default=False)
+    ] = False,
     _version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    context.obj = Settings(server=server, output=output, principal=principal or _principal())
+    files = (ca, certificate, key)
+    context.obj = Settings(
+        server=server,
+        output=output,
+        principal=principal or _principal(),
+        token=_token(token_file, os.environ),
+        tls=Tls(ca=ca, certificate=certificate, key=key, server_name=server_name) if tls or any(files) else None,
+        allow_plaintext_token=allow_plaintext_token,
+    )
+
+
+def _token(path: Path | None, environment: Mapping[str, str]) -> Token:
+    # There is no --token: arguments can be read by everybody on the machine.
+    return token_in(path) if path else environment.get("HOLDFAST_TOKEN", "").strip()
 
 
 def main() -> None:
@@ -103,9 +144,11 @@ def hoist(arguments: Sequence[str]) -> list[str]:
         if argument == "--":
             rest.append(argument)
             rest.extend(remaining)
-        elif argument in _GLOBAL:
+        elif argument in _WITHOUT_VALUE:
+            front.append(argument)
+        elif argument in _WITH_VALUE:
             front.extend((argument, *(value for value in [next(remaining, None)] if value is not None)))
-        elif argument.startswith(tuple(f"{option}=" for option in _GLOBAL if option.startswith("--"))):
+        elif argument.startswith(tuple(f"{option}=" for option in _WITH_VALUE if option.startswith("--"))):
             front.append(argument)
         else:
             rest.append(argument)

@@ -4,17 +4,19 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec
 
 import typer
 from google.protobuf.message import Message
 from rich.console import RenderableType
 
+from holdfast.addresses import CannotConnect
 from holdfast.cli.failures import ExitCode, InputError, fail, say
 from holdfast.cli.output import Output, Printer
 from holdfast.client import Holdfast
 from holdfast.errors import HoldfastError
+from holdfast.security import Tls, Token
 
 P = ParamSpec("P")
 
@@ -26,15 +28,31 @@ class Settings:
     server: str
     output: Output
     principal: str
+    token: Token = field(default="", repr=False)
+    tls: Tls | None = None
+    allow_plaintext_token: bool = False
 
 
 class Session:
     """One run of one command."""
 
-    def __init__(self, client: Holdfast, printer: Printer) -> None:
-        """Take an open client and a printer."""
-        self.client = client
+    def __init__(self, connect: Callable[[], Holdfast], printer: Printer) -> None:
+        """Take how to connect, and a printer."""
+        self._connect = connect
+        self._client: Holdfast | None = None
         self.printer = printer
+
+    @property
+    def client(self) -> Holdfast:
+        """The client. Connecting waits until a command asks: some need no service."""
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    async def close(self) -> None:
+        """Close the client, if there is one."""
+        if self._client is not None:
+            await self._client.close()
 
     def show(self, message: Message, table: RenderableType | None = None) -> None:
         """Print the response; people get the table, where one is given."""
@@ -69,14 +87,30 @@ def command(app: typer.Typer, name: str, *, example: str, **options: Any) -> Cal
 
 def _run(settings: Settings, work: Callable[[Session], Awaitable[ExitCode | None]]) -> ExitCode:
     try:
-        return asyncio.run(_with_client(settings, work)) or ExitCode.FINE
+        return asyncio.run(_with_session(settings, work)) or ExitCode.FINE
     except HoldfastError as error:
         return fail(error)
     except InputError as error:
         say(str(error), error.reason)
         return ExitCode.ERROR
+    except CannotConnect as error:
+        say(str(error), InputError.reason)
+        return ExitCode.ERROR
 
 
-async def _with_client(settings: Settings, work: Callable[[Session], Awaitable[ExitCode | None]]) -> ExitCode | None:
-    async with Holdfast(settings.server, principal=settings.principal) as client:
-        return await work(Session(client, Printer(settings.output)))
+async def _with_session(settings: Settings, work: Callable[[Session], Awaitable[ExitCode | None]]) -> ExitCode | None:
+    session = Session(functools.partial(_client, settings), Printer(settings.output))
+    try:
+        return await work(session)
+    finally:
+        await session.close()
+
+
+def _client(settings: Settings) -> Holdfast:
+    return Holdfast(
+        settings.server,
+        principal=settings.principal,
+        token=settings.token,
+        tls=settings.tls,
+        allow_plaintext_token=settings.allow_plaintext_token,
+    )

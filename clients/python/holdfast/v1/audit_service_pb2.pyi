@@ -749,6 +749,12 @@ class CompareAuditsResponse(google.protobuf.message.Message):
     HEAD_FIELD_NUMBER: builtins.int
     RELATIONSHIPS_FIELD_NUMBER: builtins.int
     FINDINGS_FIELD_NUMBER: builtins.int
+    CHANGED_RELATIONSHIPS_FIELD_NUMBER: builtins.int
+    CHANGED_FINDINGS_FIELD_NUMBER: builtins.int
+    changed_relationships: builtins.int
+    """How many relationships differ: more than `relationships` holds when they would not fit into one message."""
+    changed_findings: builtins.int
+    """How many findings differ: more than `findings` holds when they would not fit into one message."""
     @property
     def base(self) -> Global___Audit:
         """The earlier audit."""
@@ -759,11 +765,11 @@ class CompareAuditsResponse(google.protobuf.message.Message):
 
     @property
     def relationships(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RelationshipChange]:
-        """By id of the relationship."""
+        """By id of the relationship; as many as fit."""
 
     @property
     def findings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___FindingChange]:
-        """The worst first."""
+        """The worst first; as many as fit."""
 
     def __init__(
         self,
@@ -772,9 +778,11 @@ class CompareAuditsResponse(google.protobuf.message.Message):
         head: Global___Audit | None = ...,
         relationships: collections.abc.Iterable[Global___RelationshipChange] | None = ...,
         findings: collections.abc.Iterable[Global___FindingChange] | None = ...,
+        changed_relationships: builtins.int = ...,
+        changed_findings: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["base", b"base", "head", b"head"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["base", b"base", "findings", b"findings", "head", b"head", "relationships", b"relationships"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["base", b"base", "changed_findings", b"changed_findings", "changed_relationships", b"changed_relationships", "findings", b"findings", "head", b"head", "relationships", b"relationships"]) -> None: ...
 
 Global___CompareAuditsResponse: typing_extensions.TypeAlias = CompareAuditsResponse
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from holdfast.v1 import access_pb2 as holdfast_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"holdfast/v1/database_service.proto\x12\x0bholdfast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18holdfast/v1/access.proto\"F\n\tDsnSource\x12\r\n\x03\x65nv\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x66ile\x18\x02 \x01(\tH\x00\x12\x10\n\x06inline\x18\x03 \x01(\tH\x00\x42\x08\n\x06source\"?\n\x10\x44\x61tabaseSettings\x12\x11\n\tfour_eyes\x18\x01 \x01(\x08\x12\x18\n\x10max_running_jobs\x18\x02 \x01(\x05\"\xc7\x02\n\x08\x44\x61tabase\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.holdfast.v1.DatabaseState\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x0c\n\x04port\x18\x05 \x01(\x05\x12\x15\n\rdatabase_name\x18\x06 \x01(\t\x12\x0c\n\x04role\x18\x07 \x01(\t\x12\x12\n\ndsn_source\x18\x08 \x01(\t\x12\x16\n\x0eserver_version\x18\t \x01(\t\x12\x19\n\x11system_identifier\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0c \x01(\t\x12/\n\x08settings\x18\r \x01(\x0b\x32\x1d.holdfast.v1.DatabaseSettings\"x\n\x12\x41\x64\x64\x44\x61tabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x03\x64sn\x18\x02 \x01(\x0b\x32\x16.holdfast.v1.DsnSource\x12/\n\x08settings\x18\x03 \x01(\x0b\x32\x1d.holdfast.v1.DatabaseSettings\">\n\x13\x41\x64\x64\x44\x61tabaseResponse\x12\'\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32\x15.holdfast.v1.Database\"\"\n\x12GetDatabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x13GetDatabaseResponse\x12\'\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32\x15.holdfast.v1.Database\"=\n\x14ListDatabasesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x15ListDatabasesResponse\x12(\n\tdatabases\x18\x01 \x03(\x0b\x32\x15.holdfast.v1.Database\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x89\x01\n\x15UpdateDatabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x03\x64sn\x18\x02 \x01(\x0b\x32\x16.holdfast.v1.DsnSource\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x08settings\x18\x04 \x01(\x0b\x32\x1d.holdfast.v1.DatabaseSettings\"A\n\x16UpdateDatabaseResponse\x12\'\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32\x15.holdfast.v1.Database\"%\n\x15RemoveDatabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16RemoveDatabaseResponse\"$\n\x14\x43heckDatabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Z\n\x05\x43heck\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.holdfast.v1.CheckState\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04\x63ure\x18\x04 \x01(\t\"d\n\x15\x43heckDatabaseResponse\x12\'\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32\x15.holdfast.v1.Database\x12\"\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x12.holdfast.v1.Check*m\n\rDatabaseState\x12\x1e\n\x1a\x44\x41TABASE_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x41TABASE_STATE_REACHABLE\x10\x01\x12\x1e\n\x1a\x44\x41TABASE_STATE_UNREACHABLE\x10\x02*\x9c\x01\n\nCheckState\x12\x1b\n\x17\x43HECK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HECK_STATE_PASSED\x10\x01\x12\"\n\x1e\x43HECK_STATE_BLOCKS_APPLICATION\x10\x02\x12\x1c\n\x18\x43HECK_STATE_BLOCKS_AUDIT\x10\x03\x12\x17\n\x13\x43HECK_STATE_WARNING\x10\x04\x32\xf2\x04\n\x0f\x44\x61tabaseService\x12^\n\x0b\x41\x64\x64\x44\x61tabase\x12\x1f.holdfast.v1.AddDatabaseRequest\x1a .holdfast.v1.AddDatabaseResponse\"\x0c\xfa\xe3\x18\x08\x08\x06\x12\x04name\x12\x61\n\x0bGetDatabase\x12\x1f.holdfast.v1.GetDatabaseRequest\x1a .holdfast.v1.GetDatabaseResponse\"\x0f\x90\x02\x01\xfa\xe3\x18\x08\x08\x01\x12\x04name\x12\x64\n\rListDatabases\x12!.holdfast.v1.ListDatabasesRequest\x1a\".holdfast.v1.ListDatabasesResponse\"\x0c\x90\x02\x01\xfa\xe3\x18\x05\x08\x01\x12\x01*\x12g\n\x0eUpdateDatabase\x12\".holdfast.v1.UpdateDatabaseRequest\x1a#.holdfast.v1.UpdateDatabaseResponse\"\x0c\xfa\xe3\x18\x08\x08\x06\x12\x04name\x12g\n\x0eRemoveDatabase\x12\".holdfast.v1.RemoveDatabaseRequest\x1a#.holdfast.v1.RemoveDatabaseResponse\"\x0c\xfa\xe3\x18\x08\x08\x06\x12\x04name\x12\x64\n\rCheckDatabase\x12!.holdfast.v1.CheckDatabaseRequest\x1a\".holdfast.v1.CheckDatabaseResponse\"\x0c\xfa\xe3\x18\x08\x08\x02\x12\x04nameb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"holdfast/v1/database_service.proto\x12\x0bholdfast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18holdfast/v1/access.proto\"F\n\tDsnSource\x12\r\n\x03\x65nv\x18\x01 \x01(\tH\x00\x12\x0e\n\x04\x66ile\x18\x02 \x01(\tH\x00\x12\x10\n\x06inline\x18\x03 \x01(\tH\x00\x42\x08\n\x06source\"?\n\x10\x44\x61tabaseSettings\x12\x11\n\tfour_eyes\x18\x01 \x01(\x08\x12\x18\n\x10max_running_jobs\x18\x02 \x01(\x05\"\xd7\x02\n\x08\x44\x61tabase\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.holdfast.v1.DatabaseState\x12\x0c\n\x04host\x18\x04 \x01(\t\x12\x0c\n\x04port\x18\x05 \x01(\x05\x12\x15\n\rdatabase_name\x18\x06 \x01(\t\x12\x0c\n\x04role\x18\x07 \x01(\t\x12\x12\n\ndsn_source\x18\x08 \x01(\t\x12\x16\n\x0eserver_version\x18\t \x01(\t\x12\x19\n\x11system_identifier\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x0c \x01(\t\x12/\n\x08settings\x18\r \x01(\x0b\x32\x1d.holdfast.v1.DatabaseSettings\x12\x0e\n\x06pooler\x18\x0e \x01(\t\"x\n\x12\x41\x64\x64\x44\x61tabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x03\x64sn\x18\x02 \x01(\x0b\x32\x16.holdfast.v1.DsnSource\x12/\n\x08settings\x18\x03 \x01(\x0b\x32\x1d.holdfast.v1.DatabaseSettings\">\n\x13\x41\x64\x64\x44\x61tabaseResponse\x12\'\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32\x15.holdfast.v1.Database\"\"\n\x12GetDatabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x13GetDatabaseResponse\x12\'\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32\x15.holdfast.v1.Database\"=\n\x14ListDatabasesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x15ListDatabasesResponse\x12(\n\tdatabases\x18\x01 \x03(\x0b\x32\x15.holdfast.v1.Database\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x89\x01\n\x15UpdateDatabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x03\x64sn\x18\x02 \x01(\x0b\x32\x16.holdfast.v1.DsnSource\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12/\n\x08settings\x18\x04 \x01(\x0b\x32\x1d.holdfast.v1.DatabaseSettings\"A\n\x16UpdateDatabaseResponse\x12\'\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32\x15.holdfast.v1.Database\"%\n\x15RemoveDatabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16RemoveDatabaseResponse\"$\n\x14\x43heckDatabaseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Z\n\x05\x43heck\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.holdfast.v1.CheckState\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04\x63ure\x18\x04 \x01(\t\"d\n\x15\x43heckDatabaseResponse\x12\'\n\x08\x64\x61tabase\x18\x01 \x01(\x0b\x32\x15.holdfast.v1.Database\x12\"\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x12.holdfast.v1.Check*m\n\rDatabaseState\x12\x1e\n\x1a\x44\x41TABASE_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44\x41TABASE_STATE_REACHABLE\x10\x01\x12\x1e\n\x1a\x44\x41TABASE_STATE_UNREACHABLE\x10\x02*\x9c\x01\n\nCheckState\x12\x1b\n\x17\x43HECK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HECK_STATE_PASSED\x10\x01\x12\"\n\x1e\x43HECK_STATE_BLOCKS_APPLICATION\x10\x02\x12\x1c\n\x18\x43HECK_STATE_BLOCKS_AUDIT\x10\x03\x12\x17\n\x13\x43HECK_STATE_WARNING\x10\x04\x32\xf2\x04\n\x0f\x44\x61tabaseService\x12^\n\x0b\x41\x64\x64\x44\x61tabase\x12\x1f.holdfast.v1.AddDatabaseRequest\x1a .holdfast.v1.AddDatabaseResponse\"\x0c\xfa\xe3\x18\x08\x08\x06\x12\x04name\x12\x61\n\x0bGetDatabase\x12\x1f.holdfast.v1.GetDatabaseRequest\x1a .holdfast.v1.GetDatabaseResponse\"\x0f\x90\x02\x01\xfa\xe3\x18\x08\x08\x01\x12\x04name\x12\x64\n\rListDatabases\x12!.holdfast.v1.ListDatabasesRequest\x1a\".holdfast.v1.ListDatabasesResponse\"\x0c\x90\x02\x01\xfa\xe3\x18\x05\x08\x01\x12\x01*\x12g\n\x0eUpdateDatabase\x12\".holdfast.v1.UpdateDatabaseRequest\x1a#.holdfast.v1.UpdateDatabaseResponse\"\x0c\xfa\xe3\x18\x08\x08\x06\x12\x04name\x12g\n\x0eRemoveDatabase\x12\".holdfast.v1.RemoveDatabaseRequest\x1a#.holdfast.v1.RemoveDatabaseResponse\"\x0c\xfa\xe3\x18\x08\x08\x06\x12\x04name\x12\x64\n\rCheckDatabase\x12!.holdfast.v1.CheckDatabaseRequest\x1a\".holdfast.v1.CheckDatabaseResponse\"\x0c\xfa\xe3\x18\x08\x08\x02\x12\x04nameb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,42 +45,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATABASESERVICE'].methods_by_name['RemoveDatabase']._serialized_options = b'\372\343\030\010\010\006\022\004name'
   _globals['_DATABASESERVICE'].methods_by_name['CheckDatabase']._loaded_options = None
   _globals['_DATABASESERVICE'].methods_by_name['CheckDatabase']._serialized_options = b'\372\343\030\010\010\002\022\004name'
-  _globals['_DATABASESTATE']._serialized_start=1522
-  _globals['_DATABASESTATE']._serialized_end=1631
-  _globals['_CHECKSTATE']._serialized_start=1634
-  _globals['_CHECKSTATE']._serialized_end=1790
+  _globals['_DATABASESTATE']._serialized_start=1538
+  _globals['_DATABASESTATE']._serialized_end=1647
+  _globals['_CHECKSTATE']._serialized_start=1650
+  _globals['_CHECKSTATE']._serialized_end=1806
   _globals['_DSNSOURCE']._serialized_start=110
   _globals['_DSNSOURCE']._serialized_end=180
   _globals['_DATABASESETTINGS']._serialized_start=182
   _globals['_DATABASESETTINGS']._serialized_end=245
   _globals['_DATABASE']._serialized_start=248
-  _globals['_DATABASE']._serialized_end=575
-  _globals['_ADDDATABASEREQUEST']._serialized_start=577
-  _globals['_ADDDATABASEREQUEST']._serialized_end=697
-  _globals['_ADDDATABASERESPONSE']._serialized_start=699
-  _globals['_ADDDATABASERESPONSE']._serialized_end=761
-  _globals['_GETDATABASEREQUEST']._serialized_start=763
-  _globals['_GETDATABASEREQUEST']._serialized_end=797
-  _globals['_GETDATABASERESPONSE']._serialized_start=799
-  _globals['_GETDATABASERESPONSE']._serialized_end=861
-  _globals['_LISTDATABASESREQUEST']._serialized_start=863
-  _globals['_LISTDATABASESREQUEST']._serialized_end=924
-  _globals['_LISTDATABASESRESPONSE']._serialized_start=926
-  _globals['_LISTDATABASESRESPONSE']._serialized_end=1016
-  _globals['_UPDATEDATABASEREQUEST']._serialized_start=1019
-  _globals['_UPDATEDATABASEREQUEST']._serialized_end=1156
-  _globals['_UPDATEDATABASERESPONSE']._serialized_start=1158
-  _globals['_UPDATEDATABASERESPONSE']._serialized_end=1223
-  _globals['_REMOVEDATABASEREQUEST']._serialized_start=1225
-  _globals['_REMOVEDATABASEREQUEST']._serialized_end=1262
-  _globals['_REMOVEDATABASERESPONSE']._serialized_start=1264
-  _globals['_REMOVEDATABASERESPONSE']._serialized_end=1288
-  _globals['_CHECKDATABASEREQUEST']._serialized_start=1290
-  _globals['_CHECKDATABASEREQUEST']._serialized_end=1326
-  _globals['_CHECK']._serialized_start=1328
-  _globals['_CHECK']._serialized_end=1418
-  _globals['_CHECKDATABASERESPONSE']._serialized_start=1420
-  _globals['_CHECKDATABASERESPONSE']._serialized_end=1520
-  _globals['_DATABASESERVICE']._serialized_start=1793
-  _globals['_DATABASESERVICE']._serialized_end=2419
+  _globals['_DATABASE']._serialized_end=591
+  _globals['_ADDDATABASEREQUEST']._serialized_start=593
+  _globals['_ADDDATABASEREQUEST']._serialized_end=713
+  _globals['_ADDDATABASERESPONSE']._serialized_start=715
+  _globals['_ADDDATABASERESPONSE']._serialized_end=777
+  _globals['_GETDATABASEREQUEST']._serialized_start=779
+  _globals['_GETDATABASEREQUEST']._serialized_end=813
+  _globals['_GETDATABASERESPONSE']._serialized_start=815
+  _globals['_GETDATABASERESPONSE']._serialized_end=877
+  _globals['_LISTDATABASESREQUEST']._serialized_start=879
+  _globals['_LISTDATABASESREQUEST']._serialized_end=940
+  _globals['_LISTDATABASESRESPONSE']._serialized_start=942
+  _globals['_LISTDATABASESRESPONSE']._serialized_end=1032
+  _globals['_UPDATEDATABASEREQUEST']._serialized_start=1035
+  _globals['_UPDATEDATABASEREQUEST']._serialized_end=1172
+  _globals['_UPDATEDATABASERESPONSE']._serialized_start=1174
+  _globals['_UPDATEDATABASERESPONSE']._serialized_end=1239
+  _globals['_REMOVEDATABASEREQUEST']._serialized_start=1241
+  _globals['_REMOVEDATABASEREQUEST']._serialized_end=1278
+  _globals['_REMOVEDATABASERESPONSE']._serialized_start=1280
+  _globals['_REMOVEDATABASERESPONSE']._serialized_end=1304
+  _globals['_CHECKDATABASEREQUEST']._serialized_start=1306
+  _globals['_CHECKDATABASEREQUEST']._serialized_end=1342
+  _globals['_CHECK']._serialized_start=1344
+  _globals['_CHECK']._serialized_end=1434
+  _globals['_CHECKDATABASERESPONSE']._serialized_start=1436
+  _globals['_CHECKDATABASERESPONSE']._serialized_end=1536
+  _globals['_DATABASESERVICE']._serialized_start=1809
+  _globals['_DATABASESERVICE']._serialized_end=2435
 # @@protoc_insertion_point(module_scope)

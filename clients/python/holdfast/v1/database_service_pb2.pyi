@@ -145,6 +145,7 @@ class Database(google.protobuf.message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     SETTINGS_FIELD_NUMBER: builtins.int
+    POOLER_FIELD_NUMBER: builtins.int
     id: builtins.str
     """Assigned by the service."""
     name: builtins.str
@@ -167,6 +168,8 @@ class Database(google.protobuf.message.Message):
     """The server's system identifier, decimal."""
     etag: builtins.str
     """Changes with every update; send it back to update only what you saw."""
+    pooler: builtins.str
+    """What tells that a connection pooler answers at the endpoint, and what to register instead; empty when its name tells nothing."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was registered."""
@@ -191,9 +194,10 @@ class Database(google.protobuf.message.Message):
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
         settings: Global___DatabaseSettings | None = ...,
+        pooler: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "settings", b"settings"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database_name", b"database_name", "dsn_source", b"dsn_source", "etag", b"etag", "host", b"host", "id", b"id", "name", b"name", "port", b"port", "role", b"role", "server_version", b"server_version", "settings", b"settings", "state", b"state", "system_identifier", b"system_identifier"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "database_name", b"database_name", "dsn_source", b"dsn_source", "etag", b"etag", "host", b"host", "id", b"id", "name", b"name", "pooler", b"pooler", "port", b"port", "role", b"role", "server_version", b"server_version", "settings", b"settings", "state", b"state", "system_identifier", b"system_identifier"]) -> None: ...
 
 Global___Database: typing_extensions.TypeAlias = Database
 

@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.message import Message
 from rich.console import RenderableType
 
-from holdfast.cli.render import audits, backups, checks, databases, jobs, log, plans
+from holdfast.cli.render import audits, backups, checks, comparisons, databases, history, jobs, log, plans, schedules
 from holdfast.v1 import audit_log_service_pb2 as log_pb
 from holdfast.v1 import audit_service_pb2 as audit_pb
 from holdfast.v1 import backup_service_pb2 as backup_pb
@@ -14,6 +14,7 @@ from holdfast.v1 import database_service_pb2 as database_pb
 from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import migration_service_pb2 as migration_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
+from holdfast.v1 import schedule_service_pb2 as schedule_pb
 
 Renderer = Callable[[Any], RenderableType]
 
@@ -33,6 +34,12 @@ RENDERERS: dict[type[Message], Renderer] = {
     audit_pb.SampleOrphansResponse: audits.samples,
     audit_pb.IgnoreFindingResponse: lambda response: audits.findings([response.finding] if response.HasField("finding") else []),
     audit_pb.UnignoreFindingResponse: lambda _: "Open again.",
+    audit_pb.CompareAuditsResponse: comparisons.whole,
+    audit_pb.ListOrphanCountsResponse: lambda response: history.of_all(response.counts),
+    schedule_pb.SetScheduleResponse: lambda response: schedules.one(response.schedule),
+    schedule_pb.GetScheduleResponse: lambda response: schedules.one(response.schedule),
+    schedule_pb.ListSchedulesResponse: lambda response: schedules.many(response.schedules),
+    schedule_pb.RemoveScheduleResponse: lambda _: "Removed.",
     plan_pb.CreatePlanResponse: lambda response: plans.one(response.plan),
     plan_pb.GetPlanResponse: lambda response: plans.one(response.plan),
     plan_pb.ApprovePlanResponse: lambda response: plans.head(response.plan),

@@ -10,6 +10,9 @@ from holdfast.cli.render.shapes import facts, listing, or_nothing
 from holdfast.cli.render.words import clean, moment, state
 from holdfast.v1.database_service_pb2 import CheckDatabaseResponse, Database, DatabaseState
 
+#: What the service takes 0 for.
+_JOBS_AT_ONCE = 2
+
 
 def one(database: Database) -> RenderableType:
     """Return one database."""
@@ -22,6 +25,8 @@ def one(database: Database) -> RenderableType:
             ("role", clean(database.role)),
             ("DSN from", clean(database.dsn_source)),
             ("since", moment(database.create_time)),
+            ("approval", "by somebody else than the author" if database.settings.four_eyes else "by anybody who may"),
+            ("jobs at once", str(database.settings.max_running_jobs or _JOBS_AT_ONCE)),
         )
     )
 
