@@ -21,8 +21,9 @@ RUN groupadd --gid 10001 holdfast \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/holdfast --shell /usr/sbin/nologin holdfast \
  && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/holdfast
 COPY --from=build /opt/holdfast /opt/holdfast
-# Inside a container, loopback would reach nobody. There is no TLS and no authentication yet, so the service refuses to listen
-# there until HOLDFAST_ALLOW_PLAINTEXT=1 says that the network is trusted.
+# Inside a container, loopback would reach nobody, so the service listens on every address, and then wants to be told how that is safe:
+# HOLDFAST_TLS_CERT and HOLDFAST_TLS_KEY (or HOLDFAST_ALLOW_PLAINTEXT=1), and HOLDFAST_ACCESS (or HOLDFAST_ALLOW_ANONYMOUS=1).
+# Without both it does not start, and says so.
 ENV PATH=/opt/holdfast/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -32,6 +33,7 @@ ENV PATH=/opt/holdfast/bin:$PATH \
 USER 10001:10001
 WORKDIR /var/lib/holdfast
 # The embedded store, unless HOLDFAST_STORE_URL names a server, and the key that encrypts DSNs, unless HOLDFAST_SECRET_KEY holds it.
+# With both set nothing is written here, and the root file system may be read-only.
 VOLUME /var/lib/holdfast
 # gRPC; /metrics, /healthz and /readyz
 EXPOSE 7443 7480

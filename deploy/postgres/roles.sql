@@ -5,6 +5,10 @@
 -- Run it in that database, as a role that may create roles and grant the owner's. Run it again for every further schema or
 -- owner; running it twice for the same one changes nothing. Give the roles passwords afterwards (\password), or certificates.
 --
+-- What everybody (PUBLIC) may do in that database, the auditor may, too, and PostgreSQL has no way to except one role. As it comes, its
+-- sessions are read-only and refuse that as well. Where nobody needs these rights, add -v strict=1: it takes from PUBLIC temporary
+-- tables, large objects and, in databases older than PostgreSQL 15, new objects in schema public.
+--
 -- Register the database with holdfast_auditor where Holdfast shall only look: every application is then refused, and the
 -- refusal names what is missing. Register it with holdfast_migrator where it shall also repair.
 
@@ -38,6 +42,15 @@ GRANT USAGE, CREATE ON SCHEMA :"schema" TO holdfast_migrator;
 -- Schema `holdfast` (ledger and backups) is created by the first application and belongs to the migrator alone.
 GRANT CREATE ON DATABASE :"database" TO holdfast_migrator;
 
+\if :{?strict}
+REVOKE TEMPORARY ON DATABASE :"database" FROM PUBLIC;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION pg_catalog.lo_creat(integer), pg_catalog.lo_create(oid), pg_catalog.lo_from_bytea(oid, bytea) FROM PUBLIC;
+\endif
+
+-- Left to you: functions of yours that are SECURITY DEFINER do what their owner may for everybody who may call them, and PUBLIC may
+-- unless you revoked it (REVOKE EXECUTE ON FUNCTION … FROM PUBLIC).
+--
 -- Not granted on purpose:
 --   SUPERUSER    triggers and index expressions of the target would run with it.
 --   BYPASSRLS    where a table has row security, an audit as holdfast_auditor says that it cannot count it, rather than counting
