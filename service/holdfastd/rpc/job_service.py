@@ -3,6 +3,7 @@
 # ruff: noqa: N802 (gRPC names the methods)
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from holdfast.v1 import job_service_pb2 as pb
 from holdfast.v1.job_service_pb2_grpc import JobServiceServicer
@@ -12,7 +13,7 @@ from holdfastd.jobs.model import JobKind
 from holdfastd.rpc import decode, encode, fields, tokens
 from holdfastd.rpc.enums import from_proto
 from holdfastd.rpc.interceptor import Context
-from holdfastd.rpc.watch import encode_watch, until_stopping
+from holdfastd.rpc.watch import EventMessages, encode_watch
 
 
 class JobService(JobServiceServicer):
@@ -21,6 +22,7 @@ class JobService(JobServiceServicer):
     def __init__(self, services: Services) -> None:
         """Take what the flows work with."""
         self._services = services
+        self._events = EventMessages()
 
     async def GetJob(self, request: pb.GetJobRequest, _: Context) -> pb.GetJobResponse:
         """Return one job."""
@@ -31,7 +33,7 @@ class JobService(JobServiceServicer):
         """List jobs, newest first."""
         database, kind = fields.database_filter(request.database), from_proto(JobKind, request.kind, "kind")
         page = fields.page(request.page_size, request.page_token, "ListJobs", database, kind)
-        found = await jobs.list_page(self._services, database, kind, page.after, page.limit)
+        found = await jobs.list_page(self._services, database, kind, page.after, page.limit, decode.caller().visible)
         items, token = page.cut(found, lambda item: (item.id,))
         return pb.ListJobsResponse(jobs=map(encode.job, items), next_page_token=token)
 
@@ -39,9 +41,9 @@ class JobService(JobServiceServicer):
         """Stream a snapshot, events, heartbeats in silence, and the final state."""
         job_id = fields.identifier(request.id, "id")
         sequence = tokens.resume_sequence(request.resume_token, job_id)
-        items = until_stopping(jobs.watch(self._services, job_id, sequence), self._services.stopping)
-        async for response in encode_watch(items, job_id, sequence):
-            yield response
+        async with aclosing(encode_watch(jobs.watch(self._services, job_id, sequence), job_id, sequence, self._events)) as responses:
+            async for response in responses:
+                yield response
 
     async def CancelJob(self, request: pb.CancelJobRequest, _: Context) -> pb.CancelJobResponse:
         """Ask a job to stop at the next safe point."""

@@ -1,15 +1,16 @@
 """A watch misses nothing, repeats nothing, and ends with the job."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
 
 import pytest
 
-from holdfastd.errors import NotFound
-from holdfastd.jobs import feed
+from holdfastd.errors import NotFound, Reason, Unavailable
+from holdfastd.jobs import feed, tail
 from holdfastd.jobs.model import Event, Job, JobState
-from holdfastd.store import leases
+from holdfastd.store import jobs, leases
 from holdfastd.store.pool import Store
 from support.stored import add_audit, add_database, an_event
 
@@ -35,8 +36,15 @@ async def _finish(store: Store, job: Job) -> None:
         await leases.finish(connection, job, JobState.SUCCEEDED)
 
 
+async def _watch(store: Store, job_id: str, after: int) -> AsyncIterator[Job | Event | None]:
+    async with aclosing(feed.Feed().watch(store, asyncio.Event(), job_id, after)) as items:
+        async for item in items:
+            for one in item if isinstance(item, tuple) else (item,):
+                yield one
+
+
 async def _collect(store: Store, job: Job, after: int = 0) -> list[object]:
-    return [_name(item) async for item in feed.watch(store, job.id, after)]
+    return [_name(item) async for item in _watch(store, job.id, after)]
 
 
 def _name(item: Job | Event | None) -> object:
@@ -52,7 +60,7 @@ def _name(item: Job | Event | None) -> object:
 async def test_watch_from_the_start_to_the_end(store: Store, taken: Job) -> None:
     """What happened before, what happens meanwhile, and the end, in order."""
     await _append(store, taken, "a", "b")
-    async with aclosing(feed.watch(store, taken.id, 0)) as items:
+    async with aclosing(_watch(store, taken.id, 0)) as items:
         told = [_name(await anext(items)) for _ in range(3)]
         await _append(store, taken, "c")
         await _finish(store, taken)
@@ -76,7 +84,8 @@ async def test_watch_goes_on_after_a_sequence(store: Store, taken: Job) -> None:
 
 
 async def test_more_events_than_a_page(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "_PAGE", 2)
+    monkeypatch.setattr(tail, "_PAGE", 2)
+    monkeypatch.setattr(tail, "_KEPT", 1)
     await _append(store, taken, "a", "b", "c")
     await _finish(store, taken)
 
@@ -86,8 +95,8 @@ async def test_more_events_than_a_page(store: Store, taken: Job, monkeypatch: py
 async def test_events_are_heard_of_at_once(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without waiting until it is time to look again."""
     await asyncio.wait_for(store.signals.listening.wait(), timeout=5)
-    monkeypatch.setattr(feed, "_LOOK_SECONDS", 60.0)
-    async with aclosing(feed.watch(store, taken.id, 0)) as items:
+    monkeypatch.setattr(tail, "_LOOK_SECONDS", 60.0)
+    async with aclosing(_watch(store, taken.id, 0)) as items:
         await anext(items)
         heard = asyncio.create_task(anext(items))
         await asyncio.sleep(0.1)
@@ -102,8 +111,8 @@ async def test_events_arrive_without_signals(store: Store, taken: Job, monkeypat
     """Signals only hurry; a deaf replica still tells everything."""
     await asyncio.wait_for(store.signals.listening.wait(), timeout=5)
     await store.signals.stop()
-    monkeypatch.setattr(feed, "_LOOK_DEAF_SECONDS", 0.05)
-    async with aclosing(feed.watch(store, taken.id, 0)) as items:
+    monkeypatch.setattr(tail, "_LOOK_DEAF_SECONDS", 0.05)
+    async with aclosing(_watch(store, taken.id, 0)) as items:
         told = [_name(await anext(items))]
         heard = asyncio.create_task(anext(items))
         await asyncio.sleep(0.1)
@@ -117,7 +126,7 @@ async def test_events_arrive_without_signals(store: Store, taken: Job, monkeypat
 
 async def test_silence_is_broken_by_signs_of_life(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "_HEARTBEAT_SECONDS", 0.1)
-    async with aclosing(feed.watch(store, taken.id, 0)) as items:
+    async with aclosing(_watch(store, taken.id, 0)) as items:
         heard = [_name(await asyncio.wait_for(anext(items), 2)) for _ in range(3)]
 
     assert heard == [JobState.RUNNING, None, None]
@@ -138,4 +147,37 @@ async def test_many_watches_share_one_connection(store: Store, taken: Job) -> No
 
 async def test_unknown_job_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound):
-        await anext(feed.watch(store, "job-none", 0))
+        await anext(_watch(store, "job-none", 0))
+
+
+async def test_a_later_watch_begins_with_the_job_as_it_stands(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as it stood when somebody else on this replica looked last."""
+    await asyncio.wait_for(store.signals.listening.wait(), timeout=5)
+    await store.signals.stop()
+    monkeypatch.setattr(tail, "_LOOK_DEAF_SECONDS", 60.0)
+    shared, stopping = feed.Feed(), asyncio.Event()
+    async with aclosing(shared.watch(store, stopping, taken.id, 0)) as earlier:
+        await anext(earlier)
+        async with store.transaction() as connection:
+            await jobs.request_cancel(connection, taken.id, "ann")
+        async with aclosing(shared.watch(store, stopping, taken.id, 0)) as later:
+            snapshot = await asyncio.wait_for(anext(later), 5)
+
+    assert isinstance(snapshot, Job)
+    assert snapshot.cancel_requested
+
+
+async def test_a_stopping_replica_ends_its_watches_and_leaves_no_task(store: Store, taken: Job) -> None:
+    """With an error that says to go on elsewhere; a watch that begins then gets it, too."""
+    shared, stopping, before = feed.Feed(), asyncio.Event(), len(asyncio.all_tasks())
+    async with aclosing(shared.watch(store, stopping, taken.id, 0)) as items:
+        await anext(items)
+        stopping.set()
+        with pytest.raises(Unavailable) as stopped:
+            await asyncio.wait_for(anext(items), 5)
+    with pytest.raises(Unavailable):
+        await anext(shared.watch(store, stopping, taken.id, 0))
+    await asyncio.sleep(0)
+
+    assert stopped.value.reason is Reason.SHUTTING_DOWN
+    assert len(asyncio.all_tasks()) == before
