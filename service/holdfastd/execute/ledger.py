@@ -46,7 +46,24 @@ async def claim(session: TargetSession, identity: Identity) -> None:
     """Make the ledger this database's own and let only this job in this epoch write from now on."""
     async with session.work.transaction():
         await session.work.execute(QUERIES["write_target"], identity.system_identifier, identity.database_oid)
-        await session.work.execute(QUERIES["write_fence"], session.job.id, session.job.epoch)
+        await fence(session)
+
+
+async def fence(session: TargetSession) -> None:
+    """Let only this job in this epoch write from now on. Refused JOB_STATE when the ledger shows that it ended long ago.
+
+    A store that was restored from a backup may hold a job as running that was finished, and even rolled back, since.
+    """
+    job = session.job
+    later = await session.work.fetchrow(QUERIES["worked_later"], job.id, job.epoch)
+    if later is not None:
+        message = (
+            f"The ledger of this database knows that job {later['job_id']} (epoch {later['epoch']}) worked here after this one (epoch"
+            f" {job.epoch}), so the service's store is older than the database; was it restored from a backup? Nothing was touched: audit"
+            " the database, then apply a plan or roll one back as what is there demands."
+        )
+        raise Refused(message, reason=Reason.JOB_STATE, facts={"job": later["job_id"]})
+    await session.work.execute(QUERIES["write_fence"], job.id, job.epoch)
 
 
 async def hold_fence(session: TargetSession) -> None:

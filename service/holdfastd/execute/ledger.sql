@@ -15,6 +15,15 @@ INSERT INTO holdfast.fence (job_id, epoch)
 VALUES ($1, $2)
 ON CONFLICT (only_row) DO UPDATE SET job_id = EXCLUDED.job_id, epoch = EXCLUDED.epoch;
 
+-- name: worked_later
+-- What the ledger knows of the time after this job, in this epoch: another job that wrote after it, or a later epoch of itself.
+SELECT entry.job_id, entry.epoch
+FROM holdfast.ledger AS entry
+WHERE (entry.job_id = $1 AND entry.epoch > $2)
+   OR (entry.job_id <> $1 AND entry.entry <> 'PURGED' AND entry.id > (SELECT max(own.id) FROM holdfast.ledger AS own WHERE own.job_id = $1))
+ORDER BY entry.id DESC
+LIMIT 1;
+
 -- name: hold_fence
 -- Is it still us? Keeps it so until the transaction ends.
 SELECT true

@@ -45,7 +45,7 @@ class Restore:
     async def run(self) -> tuple[Verification, ...]:
         """Put back what can come back; return the state of every relationship. Refused before anything is touched."""
         outlook = await self._look()
-        await self.session.work.execute(ledger.QUERIES["write_fence"], self.session.job.id, self.session.job.epoch)
+        await ledger.fence(self.session)
         self.rows_total = outlook.relinkable
         while outlook.relinkable:
             rows = await self._put_back_all()

@@ -46,7 +46,7 @@ class Rollback:
         found = await obstacles(self.session.work, self.catalog, self.plan_id, self.plan)
         if found:
             raise refuse(found)
-        await self.session.work.execute(ledger.QUERIES["write_fence"], self.session.job.id, self.session.job.epoch)
+        await ledger.fence(self.session)
         await reach("ROLLBACK.fenced")
         batches = await ledger.batches_to_restore(self.session.work, self.plan_id)
         if batches:

@@ -3,10 +3,11 @@
 import asyncpg
 import pytest
 
-from holdfastd.errors import Conflict, Refused
+from holdfastd.errors import Conflict, Reason, Refused
 from holdfastd.flows import migrations, restore
-from holdfastd.jobs.model import JobOptions
+from holdfastd.jobs.model import JobOptions, JobState
 from holdfastd.plan.model import OrphanAction, Override
+from holdfastd.store import jobs
 from integration.execute.scenarios import CUSTOMERS, delete
 from support.equality import state_of
 from support.harness import CALLER, harness
@@ -58,3 +59,26 @@ async def test_a_restore_does_not_look_while_a_rollback_works(postgres: Server, 
         with pytest.raises(Conflict, match=f"Job {rollback.id} is changing database shop"):
             await restore.restore(replica.services, CALLER, application.id, JobOptions())
         await replica.succeed(rollback)
+
+
+async def test_a_store_that_was_restored_does_not_repeat_what_was_undone_since(postgres: Server, database: str) -> None:
+    """A backup of the store knows the application as running; the ledger in the database knows that it was rolled back."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(ORDERS)
+    await connection.close()
+    async with harness(postgres) as replica:
+        await replica.register(database)
+        before = await state_of(postgres, database)
+        await replica.audit()
+        application = await replica.apply(await replica.plan("shop", delete(RELATIONSHIP)))
+        await replica.roll_back(application)
+        async with replica.services.store.connection() as store:
+            await store.execute("DELETE FROM jobs WHERE application_id = $1", application.id)
+            await store.execute("UPDATE jobs SET state = 'RUNNING', end_time = NULL, lease_end = now() WHERE id = $1", application.id)
+            restored = await jobs.get(store, application.id)
+
+        ended = await replica.end(restored)
+
+        assert (ended.state, ended.error_reason) == (JobState.FAILED, Reason.JOB_STATE)
+        assert "was it restored from a backup?" in ended.error_message
+        assert await state_of(postgres, database) == before
