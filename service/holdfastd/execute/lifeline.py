@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from holdfastd.errors import HoldfastError
+from holdfastd.target.destination import Destination
 from holdfastd.target.errors import FAILURES
 from holdfastd.target.session import close, connect
 from holdfastd.target.wire import WireConnection
@@ -29,7 +30,7 @@ WHERE pid = $1 AND application_name = $2
 
 
 @asynccontextmanager
-async def lifeline(dsn: str, name: str, *connections: asyncpg.Connection) -> AsyncIterator[None]:
+async def lifeline(dsn: Destination | str, name: str, *connections: asyncpg.Connection) -> AsyncIterator[None]:
     """Drop connections that the server has finished with, while they wait for it. `name`: their application_name."""
     watch = asyncio.create_task(_watch(dsn, name, connections))
     try:
@@ -39,7 +40,7 @@ async def lifeline(dsn: str, name: str, *connections: asyncpg.Connection) -> Asy
         await asyncio.gather(watch, return_exceptions=True)
 
 
-async def _watch(dsn: str, name: str, connections: tuple[asyncpg.Connection, ...]) -> None:
+async def _watch(dsn: Destination | str, name: str, connections: tuple[asyncpg.Connection, ...]) -> None:
     while True:
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
         for connection in connections:
@@ -51,7 +52,7 @@ def _waits_long(connection: asyncpg.Connection) -> bool:
     return isinstance(connection, WireConnection) and connection.waiting_seconds > _PATIENCE_SECONDS
 
 
-async def _is_given_up(dsn: str, name: str, connection: asyncpg.Connection) -> bool:
+async def _is_given_up(dsn: Destination | str, name: str, connection: asyncpg.Connection) -> bool:
     """Tell whether the server is known to work no more on what we wait for; not to be let in is not to know."""
     try:
         look = await connect(dsn, application_name=name, read_only=True)

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from holdfastd.errors import Conflict, Reason, Refused
+from holdfastd.errors import Conflict, LeaseLost, Reason, Refused
 from holdfastd.execute.failpoints import reach
 from holdfastd.execute.lifeline import lifeline
 from holdfastd.jobs.model import Job
+from holdfastd.target.destination import Destination
 from holdfastd.target.session import close, connect
+from holdfastd.tracing import Side, watch
 
 #: pg_advisory_lock key of Holdfast: ("hold" in ASCII, 1).
 LOCK_CLASS, LOCK_KEY = 0x686F6C64, 1
@@ -61,10 +63,11 @@ class TargetSession:
 
 
 @asynccontextmanager
-async def open_session(dsn: str, job: Job, *, tells_queries: bool = False) -> AsyncIterator[TargetSession]:
+async def open_session(dsn: Destination | str, job: Job, *, tells_queries: bool = False) -> AsyncIterator[TargetSession]:
     """Connect, refuse poolers, end the predecessor, take the lock. Conflict DATABASE_BUSY when another Holdfast holds it."""
     name = f"holdfast/{job.id}/{job.epoch}"
     work = await connect(dsn, application_name=name, read_only=False)
+    watch(work, Side.TARGET)
     try:
         observer = await connect(dsn, application_name=name, read_only=True)
         try:
@@ -107,11 +110,20 @@ async def _fire_triggers(session: TargetSession) -> None:
 async def _end_predecessors(session: TargetSession) -> None:
     """End the backends of this job's earlier epochs: they may still be building or waiting for what the dead process asked for.
 
-    The pids are read first and ended one by one: inside a WHERE clause the planner may call pg_terminate_backend before it filters.
+    LeaseLost when one of a later epoch is there: we slept, and are the predecessor. The pids are read first and ended one by one: inside
+    a WHERE clause the planner may call pg_terminate_backend before it filters.
     """
     own = [session.backend, session.observer.get_server_pid()]
-    for row in await session.observer.fetch(_OTHERS, own, f"holdfast/{session.job.id}/"):
+    others = await session.observer.fetch(_OTHERS, own, f"holdfast/{session.job.id}/")
+    if any(_epoch(row["application_name"]) > session.job.epoch for row in others):
+        raise LeaseLost(f"job {session.job.id} is worked on under a later epoch")
+    for row in others:
         await session.observer.execute("SELECT pg_catalog.pg_terminate_backend($1, $2)", row["pid"], _EVICTION_MS)
+
+
+def _epoch(application_name: str) -> int:
+    epoch = application_name.rpartition("/")[2]
+    return int(epoch) if epoch.isdecimal() else 0
 
 
 async def _take_lock(session: TargetSession) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from holdfastd.errors import Cancelled, LeaseLost, Unavailable
 from holdfastd.jobs.model import EventKind, Happening, Job, Progress
+from holdfastd.jobs.observer import Nobody, Observer
 from holdfastd.store import leases
 from holdfastd.store.pool import Store
 from holdfastd.store.signals import WORK_CHANNEL, is_set
@@ -26,12 +27,15 @@ _RENEWALS_PER_TTL = 4
 class JobContext:
     """One job in the hands of one worker."""
 
-    def __init__(self, store: Store, job: Job, *, ttl: timedelta, claimed_at: float) -> None:
-        """Take the job as claimed, and the monotonic time just before the claim."""
+    def __init__(self, store: Store, job: Job, *, ttl: timedelta, claimed_at: float, observer: Observer | None = None) -> None:
+        """Take the job as claimed, the monotonic time just before the claim, and who looks on."""
         self.job = job
         #: The last progress told, also when its event was left out.
         self.progress: Progress | None = None
+        #: How often something got done that a successor need not do again.
+        self.lasting = 0
         self._store = store
+        self._observer: Observer = observer or Nobody()
         self._ttl = ttl
         self._deadline = claimed_at + ttl.total_seconds()
         self._asked = leases.Asked(cancel=job.cancel_requested, paused_by=job.paused_by)
@@ -44,6 +48,8 @@ class JobContext:
     async def record(self, happening: Happening, *, progress: Progress | None = None) -> None:
         """Append an event; LeaseLost when the job was taken over. PROGRESS that follows too fast is left out."""
         self.progress = progress or self.progress
+        self.lasting += leases.lasts(self.job, happening, self.progress)
+        self._observer.happened(self.job, happening)
         now = time.monotonic()
         if happening.kind is EventKind.PROGRESS:
             if now < self._next_progress:
@@ -120,6 +126,17 @@ class JobContext:
                     continue
                 await is_set(asked, within=period)
                 asked.clear()
+
+    async def outlive(self) -> None:
+        """Wait until the lease must be taken for lost, by this process's own clock; that raises LeaseLost.
+
+        Apart from `keep`, which may be waiting for a store that is cut off without a word.
+        """
+        while (left := self._deadline - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+        self._lost = True
+        self._news.set()
+        raise LeaseLost(f"job {self.job.id} was not renewed in time")
 
     async def _renew(self) -> None:
         sent = time.monotonic()

@@ -78,6 +78,8 @@ class JobOptions:
     relationship_ids: tuple[str, ...] = ()
     #: For a restore: only rows whose referenced row is there again.
     relink: bool = False
+    #: Of the call that asked for it, as W3C has it; empty: it was not traced.
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

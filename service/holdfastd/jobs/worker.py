@@ -17,9 +17,11 @@ from holdfastd.errors import Cancelled, HoldfastError, LeaseLost, Reason, Unavai
 from holdfastd.execute.failpoints import reach
 from holdfastd.jobs.context import JobContext
 from holdfastd.jobs.model import EventKind, Happening, Job, JobKind, JobState, Verification
+from holdfastd.jobs.observer import Nobody, Observer
 from holdfastd.store import leases
 from holdfastd.store.pool import Store
 from holdfastd.store.signals import WORK_CHANNEL, is_set
+from holdfastd.tracing import working_on
 
 log = structlog.get_logger()
 
@@ -52,14 +54,21 @@ class Worker:
         ttl: timedelta = timedelta(seconds=8),
         poll: timedelta = timedelta(seconds=1.5),
         concurrency: int = 4,
+        jobs_of_all: int = 0,
+        observer: Observer | None = None,
     ) -> None:
-        """Take the store, the name of this replica, and what to run for each kind of job."""
+        """Take the store, the name of this replica, and what to run for each kind of job.
+
+        `concurrency`: jobs that this replica works on at a time; `jobs_of_all`: those of all replicas together, 0 for no limit.
+        """
         self._store = store
         self._owner = owner
         self._runners = runners
         self._ttl = ttl
         self._poll = poll
         self._concurrency = concurrency
+        self._jobs_of_all = jobs_of_all
+        self._observer: Observer = observer or Nobody()
         self._running: dict[asyncio.Task[None], JobContext] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -85,13 +94,14 @@ class Worker:
         claimed_at = time.monotonic()
         try:
             async with self._store.connection() as connection:
-                job = await leases.claim(connection, self._owner, self._ttl, tuple(self._runners))
+                kinds = tuple(self._runners)
+                job = await leases.claim(connection, self._owner, self._ttl, kinds, jobs_of_all=self._jobs_of_all)
         except Unavailable as error:
             log.warning("jobs_not_claimed", error=error.facts.get("error", ""))
             return False
         if job is None:
             return False
-        context = JobContext(self._store, job, ttl=self._ttl, claimed_at=claimed_at)
+        context = JobContext(self._store, job, ttl=self._ttl, claimed_at=claimed_at, observer=self._observer)
         task = asyncio.create_task(self._work(context), name=f"holdfast-{job.id}")
         self._running[task] = context
         task.add_done_callback(self._running.pop)
@@ -113,6 +123,7 @@ class Worker:
         job = context.job
         bound = log.bind(job=job.id, kind=job.kind, database=job.database, epoch=job.epoch)
         bound.info("job_taken")
+        self._observer.taken(job)
         try:
             await reach("LEASE.taken")
             ending = await self._run(context)
@@ -130,12 +141,14 @@ class Worker:
             )
             await reach("LEASE.ended")
             bound.info("job_ended", state=ending.state, reason=ending.reason)
+            self._observer.ended(job, ending.state, ending.reason)
         except (LeaseLost, Unavailable) as error:
             bound.info("job_left", why=str(error))
         except Exception:  # noqa: BLE001 (logged, and the lease decides)
             # Its lease runs out, and somebody works on it again.
             bound.exception("job_not_ended")
         finally:
+            self._observer.left(job)
             if context.is_handed_over:
                 await self._give_back(context)
 
@@ -148,16 +161,20 @@ class Worker:
         """Run the job's code while its lease is kept; losing the lease stops the code wherever it is."""
         work = asyncio.create_task(self._begin(context))
         lease = asyncio.create_task(context.keep())
+        clock = asyncio.create_task(context.outlive())
+        tasks = (work, lease, clock)
         try:
-            await asyncio.wait({work, lease}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             is_worked_off = work.done()
         finally:
-            for task in (work, lease):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(work, lease, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         if not is_worked_off:
-            # Only losing the lease ends `keep`, unless it is broken; either way the job is no longer safely ours.
-            lease.result()
+            # Only losing the lease ends these two, unless they are broken; either way the job is no longer safely ours.
+            for task in (clock, lease):
+                if not task.cancelled():
+                    task.result()
         try:
             return _Ending(state=JobState.SUCCEEDED, verifications=tuple(work.result()))
         except BaseException as error:  # noqa: BLE001 (every way in which code can fail becomes a state of the job)
@@ -176,7 +193,8 @@ class Worker:
         if is_first or job.kind is JobKind.AUDIT:
             # What changes a database and was begun before says, before it stops, what was done until then.
             context.raise_if_stopped()
-        return await self._runners[job.kind](context)
+        with working_on(job.kind, job.id, job.database, job.options.traceparent):
+            return await self._runners[job.kind](context)
 
 
 def _ending(error: BaseException, context: JobContext) -> _Ending:

@@ -15,25 +15,11 @@ from holdfastd.store.documents import encode, storable
 from holdfastd.store.jobs import notify, read_job
 from holdfastd.store.signals import JOBS_CHANNEL, WORK_CHANNEL
 
-_CLAIM = """
-    WITH chosen AS (
-        SELECT id
-        FROM jobs
-        WHERE state IN ('QUEUED', 'RUNNING') AND kind = ANY ($3)
-          AND CASE state WHEN 'QUEUED' THEN NOT pause_requested ELSE lease_end < clock_timestamp() END
-        ORDER BY id
-        FOR UPDATE SKIP LOCKED
-        LIMIT 1
-    )
-    UPDATE jobs
-    SET state = 'RUNNING', epoch = epoch + 1, lease_owner = $1, lease_end = clock_timestamp() + $2,
-        start_time = coalesce(start_time, clock_timestamp()),
-        -- Who gives a job back is not lost, and nothing is expected of a paused one.
-        lost_workers = lost_workers + (lease_owner IS NOT NULL AND NOT pause_requested)::integer
-    FROM chosen, databases
-    WHERE jobs.id = chosen.id AND databases.id = jobs.database_id
-    RETURNING jobs.*, databases.name AS database
-"""
+#: Jobs of one database that run at the same time, unless the database says otherwise.
+JOBS_PER_DATABASE = 2
+
+# What the function does is told where it is made, in the migrations.
+_CLAIM = "SELECT (claimed.job).*, claimed.database FROM claim_job($1, $2, $3, $4, $5) AS claimed"
 
 _RENEW = """
     UPDATE jobs SET lease_end = clock_timestamp() + $3
@@ -41,7 +27,11 @@ _RENEW = """
     RETURNING cancel_requested, paused_by
 """
 
-_APPEND = """
+# A replica that is stopped or cut off between a statement and its COMMIT keeps the job's row locked, and its successor away. The store
+# ends its transaction then.
+_BRIEFLY = "set_config('idle_in_transaction_session_timeout', '10s', true)"
+
+_APPEND = f"""
     WITH fenced AS (
         UPDATE jobs
         SET last_sequence = last_sequence + 1, progress = coalesce($4, progress), lost_workers = CASE WHEN $5 THEN 0 ELSE lost_workers END
@@ -49,10 +39,10 @@ _APPEND = """
         RETURNING last_sequence
     )
     INSERT INTO events (job_id, sequence, document) SELECT $1, last_sequence, $3 FROM fenced
-    RETURNING sequence, time
+    RETURNING sequence, time, {_BRIEFLY}
 """
 
-_FINISH = """
+_FINISH = f"""
     WITH fenced AS (
         UPDATE jobs
         SET state = $4, end_time = clock_timestamp(), error_reason = $5, error_message = $6, verifications = $7,
@@ -62,7 +52,7 @@ _FINISH = """
         RETURNING last_sequence
     )
     INSERT INTO events (job_id, sequence, document) SELECT $1, last_sequence, $3 FROM fenced
-    RETURNING sequence
+    RETURNING sequence, {_BRIEFLY}
 """
 
 _ENDINGS = {
@@ -81,9 +71,14 @@ class Asked:
     paused_by: str = ""
 
 
-async def claim(connection: Any, owner: str, ttl: timedelta, kinds: Collection[JobKind] = tuple(JobKind)) -> Job | None:
-    """Take the oldest job that nobody holds, in one statement; None when there is none."""
-    row = await connection.fetchrow(_CLAIM, owner, ttl, list(kinds))
+async def claim(
+    connection: Any, owner: str, ttl: timedelta, kinds: Collection[JobKind] = tuple(JobKind), *, jobs_of_all: int = 0
+) -> Job | None:
+    """Take the job that is next, in one statement; None when there is none, or no room for it. `jobs_of_all`: 0 for no limit.
+
+    Jobs whose worker was lost come first, then changes, then audits: of the database where the fewest run, the oldest first.
+    """
+    row = await connection.fetchrow(_CLAIM, owner, ttl, list(kinds), jobs_of_all, JOBS_PER_DATABASE)
     return None if row is None else read_job(row)
 
 
@@ -97,7 +92,7 @@ async def renew(connection: Any, job: Job, ttl: timedelta) -> Asked:
 
 async def hold(connection: Any, job: Job) -> None:
     """Make the transaction commit only while the job is ours: nobody can take it before the end. LeaseLost otherwise."""
-    query = "SELECT id FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'RUNNING' FOR UPDATE"
+    query = f"SELECT id, {_BRIEFLY} FROM jobs WHERE id = $1 AND epoch = $2 AND state = 'RUNNING' FOR UPDATE"
     if await connection.fetchval(query, job.id, job.epoch) is None:
         raise _lost(job)
 
@@ -105,14 +100,14 @@ async def hold(connection: Any, job: Job) -> None:
 async def append_event(connection: Any, job: Job, happening: Happening, progress: Progress | None = None) -> Event:
     """Append an event with the next sequence; LeaseLost when the job is no longer ours."""
     document = None if progress is None else encode(progress)
-    row = await connection.fetchrow(_APPEND, job.id, job.epoch, encode(happening), document, _lasts(job, happening, progress))
+    row = await connection.fetchrow(_APPEND, job.id, job.epoch, encode(happening), document, lasts(job, happening, progress))
     if row is None:
         raise _lost(job)
     await notify(connection, JOBS_CHANNEL, job.id)
     return Event(job_id=job.id, sequence=row["sequence"], time=row["time"], happening=happening)
 
 
-def _lasts(job: Job, happening: Happening, progress: Progress | None) -> bool:
+def lasts(job: Job, happening: Happening, progress: Progress | None) -> bool:
     """Tell whether an event means that something got done which a successor will not do again."""
     if job.kind is JobKind.AUDIT:
         return False
@@ -144,6 +139,8 @@ async def finish(
     if await connection.fetchval(_FINISH, job.id, job.epoch, *values) is None:
         raise _lost(job)
     await notify(connection, JOBS_CHANNEL, job.id)
+    # There may be room for another now, wherever it waits.
+    await notify(connection, WORK_CHANNEL, job.id)
 
 
 async def give_back(connection: Any, job: Job) -> None:

@@ -1,5 +1,6 @@
 """Connections that break, or seem to: a job goes on as often as it takes while it gets on, and is not cut off while the server works."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -8,6 +9,7 @@ import pytest
 from holdfastd.execute import lifeline, pace
 from holdfastd.flows import jobs, migrations, run_migration
 from holdfastd.jobs.model import Event, EventKind
+from holdfastd.store.jobs import events_after
 from holdfastd.target.session import close, connect
 from integration.execute.scenarios import delete
 from support.harness import CALLER, Harness, harness
@@ -69,6 +71,40 @@ async def test_scattered_disconnects_do_not_use_up_the_tries(
 
     assert sum(each.kind is EventKind.RETRY and "Attempt" in each.message for each in told) >= CUTS
     assert sum(item.backed_up_rows for item in ended.verifications) == 400
+
+
+async def test_tries_that_get_nothing_done_are_limited(
+    postgres: Server, database: str, replica: Harness, other: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wait that is told differently each time is nothing done: a job whose session always ends while it waits ends, too."""
+    monkeypatch.setattr(run_migration, "_TRIES", CUTS - 1)
+    monkeypatch.setattr(run_migration, "_LONGEST_PAUSE_SECONDS", 0.1)
+    await other.execute("DROP INDEX orders_customer_id_idx")
+    await replica.register(database)
+    await replica.audit()
+    plan = await replica.plan("shop", delete(KEY))
+    await other.execute("BEGIN; UPDATE orders SET customer_id = customer_id WHERE id = 500")
+    job = await migrations.apply(replica.services, CALLER, plan.id)
+    ending = asyncio.create_task(replica.end(job))
+    cutter = await asyncpg.connect(postgres.dsn(database_name(database)))
+    try:
+        async with asyncio.timeout(30):
+            waits = 0
+            while not ending.done():
+                async with replica.services.store.connection() as connection:
+                    told = [event.happening.kind for event in await events_after(connection, job.id, 0, 1000)].count(EventKind.LOCK_WAIT)
+                if told > waits:
+                    waits = told
+                    await cutter.execute(END)
+                await asyncio.sleep(0.05)
+    finally:
+        ending.cancel()
+        await cutter.close()
+        await other.execute("ROLLBACK")
+
+    assert (await ending).error_reason == "TARGET_UNREACHABLE"
+    # The first try made the schema; the others nothing.
+    assert waits == CUTS
 
 
 async def test_server_that_tells_no_states_is_waited_for(

@@ -17,6 +17,8 @@ from holdfastd.jobs.worker import Worker
 from holdfastd.store import jobs, leases
 from holdfastd.store.pool import Store
 from holdfastd.store.signals import WORK_CHANNEL
+from support.postgres import Server
+from support.proxy import proxied
 from support.stored import add_audit, add_database, an_event
 
 SHORT = timedelta(seconds=0.8)
@@ -292,13 +294,14 @@ async def test_stalled_worker_is_fenced(store: Store, queued: Job, database: str
         await asyncio.sleep(0.3)
         return ()
 
-    # The stalled worker's renewals never arrive, as if its process were stopped.
+    # The stalled worker's renewals never arrive, and its own clock says nothing, as if its process were stopped.
     async def keep(_: JobContext) -> None:
         await asyncio.Event().wait()
 
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(JobContext, "keep", keep)
+            patch.setattr(JobContext, "outlive", keep)
             async with working(store, stall, owner="stalled", ttl=SHORT):
                 await begun(store, queued)
                 async with working(other_store, succeed, owner="successor", ttl=SHORT, poll=timedelta(seconds=0.1)):
@@ -374,6 +377,7 @@ async def test_some_jobs_run_at_a_time(store: Store, queued: Job) -> None:
 
     async with store.connection() as connection:
         database = await connection.fetchrow("SELECT id, name FROM databases")
+        await connection.execute("UPDATE databases SET max_running_jobs = 10")
         waiting = [
             await jobs.enqueue(connection, kind=JobKind.AUDIT, database=database["name"], database_id=database["id"], principal="ann")
             for _ in range(8)
@@ -432,3 +436,37 @@ async def test_keeping_ends_when_told_though_a_signal_arrives(store: Store, queu
     done, _ = await asyncio.wait({keeping}, timeout=2)
 
     assert done
+
+
+async def test_worker_cut_off_from_the_store_stops_by_its_own_clock(store: Store, queued: Job, postgres: Server, database: str) -> None:
+    """When nothing is heard of the store any more, not even that the connection is gone, its code is stopped after one time to live."""
+    at_work, stopped = asyncio.Event(), asyncio.Event()
+
+    async def code(context: JobContext) -> Sequence[Verification]:
+        if context.job.epoch > 1:
+            return ()
+        at_work.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            assert not context.is_held
+            stopped.set()
+        return ()
+
+    async with proxied(postgres.port) as proxy:
+        far = await Store.open(database.replace(str(postgres.port), str(proxy.port)))
+        try:
+            async with working(far, code, ttl=timedelta(seconds=1.5), poll=SHORT):
+                await asyncio.wait_for(at_work.wait(), timeout=5)
+                proxy.is_silent = True
+                # Long before the driver gives up a query or a connection.
+                await asyncio.wait_for(stopped.wait(), timeout=4)
+                async with working(store, code, owner="successor", ttl=SHORT, poll=SHORT):
+                    job = await ended(store, queued)
+                proxy.heal()
+        finally:
+            proxy.heal()
+            await far.close()
+
+    assert (job.state, job.epoch) == (JobState.SUCCEEDED, 2)
+    assert await kinds(store, job) == [EventKind.STARTED, EventKind.RESUMED, EventKind.ENDED]

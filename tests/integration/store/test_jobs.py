@@ -130,16 +130,6 @@ async def test_pages_are_newest_first_and_filtered(store: Store) -> None:
     assert everything[0] == application
 
 
-async def test_counts_name_every_kind_and_state(store: Store) -> None:
-    """A dashboard shows zero, not nothing."""
-    await add_audit(store, await add_database(store))
-    async with store.connection() as connection:
-        counts = await jobs.counts_by_kind_and_state(connection)
-
-    assert len(counts) == len(JobKind) * len(JobState)
-    assert {key for key, count in counts.items() if count} == {(JobKind.AUDIT, JobState.QUEUED)}
-
-
 async def test_unknown_job_is_not_found(store: Store) -> None:
     async with store.connection() as connection:
         for attempt in (

@@ -25,9 +25,9 @@ async def _claim(store: Store, owner: str = "w", ttl: timedelta = LONG) -> Job:
 
 
 async def test_job_is_claimed_by_one(store: Store) -> None:
-    """Ten workers, six jobs: each job is taken once, the oldest first, and nobody waits for anybody."""
-    database = await add_database(store)
-    queued = [(await add_audit(store, database)).id for _ in range(6)]
+    """Ten workers, six jobs: each job is taken once."""
+    databases = [await add_database(store, f"shop-{number}", oid=number) for number in range(1, 4)]
+    queued = [(await add_audit(store, database)).id for database in databases for _ in range(2)]
 
     async def claim() -> str | None:
         async with store.transaction() as connection:
