@@ -1,4 +1,4 @@
-# make install | demo | test | chaos | lint | types | proto | verify | score | score-rows | bench-audit | bench-apply | bench-catalog | bench-discovery — see CONTRIBUTING.md
+# make install | demo | test | chaos | lint | types | proto | verify | score | score-rows | bench-audit | bench-apply | bench-catalog | bench-discovery | bench-rpc | bench-fleet | dashboard-table — see CONTRIBUTING.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS = 1
 # Compiling bytecode into a read-only checkout is nobody's wish.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: install demo chaos score score-rows test test-all test-fast lint types proto verify bench-audit bench-apply bench-catalog bench-discovery clean
+.PHONY: install demo chaos score score-rows test test-all test-fast lint types proto verify bench-audit bench-apply bench-catalog bench-discovery bench-rpc bench-fleet dashboard-table clean
 
 install: $(VENV)/.installed
 
@@ -77,6 +77,18 @@ bench-catalog: install
 # CPU seconds, memory and growth of discovery on catalogs of 500 to 10,000 tables; no database.
 bench-discovery: install
 	$(BIN)/python tests/benchmarks/discovery_speed.py $(if $(TABLES),--tables $(TABLES))
+
+# What every panel of the dashboard shows, asked of a real Prometheus, into docs/dashboard.md.
+dashboard-table: install
+	HOLDFAST_WRITE_DASHBOARD=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/acceptance/test_prometheus.py
+
+# Audits of 200 databases behind a line of 20 ms, by 1, 2 and 4 replicas on one store: some minutes, 2 GB of disk.
+bench-fleet: install
+	$(BIN)/python tests/benchmarks/fleet $(if $(DATABASES),--databases $(DATABASES))
+
+# GetJob and WatchJob against a bare grpc.aio server, in turns: a minute.
+bench-rpc: install
+	$(BIN)/python tests/benchmarks/rpc $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 
 clean:
 	rm -rf $(VENV) build *.egg-info

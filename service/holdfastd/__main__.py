@@ -8,8 +8,10 @@ import os
 import sys
 
 from holdfastd import log
-from holdfastd.config.model import Config, ConfigError, NewToken, RotateKeys
+from holdfastd.config.model import Config, ConfigError, LogFormat, NewToken, RotateKeys
 from holdfastd.config.parse import parse
+from holdfastd.identity.new_token import new_token
+from holdfastd.rotate_keys import rotate_keys
 
 
 def main() -> int:
@@ -24,9 +26,18 @@ def main() -> int:
         match command:
             case Config():
                 log.set_up(command.log_format)
+                log.catch_crashes()
                 asyncio.run(serve(command))
-            case NewToken() | RotateKeys():
-                raise NotImplementedError
+            case NewToken():
+                token, digest = new_token()
+                print(f"{token}\n{digest}")  # noqa: T201 (this is the command)
+            case RotateKeys():
+                # Its answer alone goes to standard output.
+                log.set_up(LogFormat.CONSOLE, sys.stderr)
+                log.catch_crashes()
+                rotation = asyncio.run(rotate_keys(command))
+                print(rotation)  # noqa: T201 (this is the command)
+                return 1 if rotation.unreadable else 0
     except (ConfigError, StartError) as error:
         print(f"holdfastd: {error}", file=sys.stderr)  # noqa: T201 (this is the command)
         return 2

@@ -4,6 +4,7 @@ In comes the configuration; out comes a server that serves until SIGTERM or SIGI
 """
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -16,19 +17,28 @@ from importlib.metadata import version
 
 import structlog
 
+from holdfastd import tracing
 from holdfastd.config.model import Address, Config
 from holdfastd.errors import HoldfastError
 from holdfastd.execute import failpoints
 from holdfastd.flows.context import Services
 from holdfastd.flows.runners import runners
+from holdfastd.flows.schedules import seconds_to_next, start_due
 from holdfastd.http.app import make_app
 from holdfastd.http.listener import HttpListener
+from holdfastd.identity.access_file import AccessFile
+from holdfastd.identity.certificates import Certificates
+from holdfastd.identity.recognition import Recognition
+from holdfastd.jobs.housekeeper import Housekeeper
+from holdfastd.jobs.scheduler import start_due_forever
 from holdfastd.jobs.worker import Worker
-from holdfastd.metrics import Metrics, read_snapshot, refresh_forever
+from holdfastd.metrics.registry import Metrics
+from holdfastd.metrics.snapshot import SnapshotReader, refresh_forever
 from holdfastd.rpc.listener import RpcListener
 from holdfastd.store.embedded import EmbeddedPostgres
 from holdfastd.store.pool import Store
 from holdfastd.store.secrets import Secrets
+from holdfastd.target.destination import TargetPolicy
 
 log = structlog.get_logger()
 
@@ -70,6 +80,9 @@ class _Replica:
     def __init__(self, config: Config, stack: AsyncExitStack) -> None:
         self._config = config
         self._stack = stack
+        #: Set as soon as we are asked to stop: jobs are given back, none is begun.
+        self._leaving = asyncio.Event()
+        #: Set when calls and watches are to end, too.
         self._stopping = asyncio.Event()
         #: Why calls should go elsewhere.
         self._unready = "starting"
@@ -82,6 +95,14 @@ class _Replica:
         except ValueError as error:
             message = f"HOLDFAST_FAILPOINTS: {error}."
             raise StartError(message) from None
+        try:
+            targets = TargetPolicy.of(config.targets)
+        except ValueError as error:
+            raise StartError(str(error)) from None
+        self._trace()
+        # First: whoever mistyped a file is told before anything is started.
+        recognition = Recognition(AccessFile(config.access)) if config.access else None
+        certificates = Certificates(config.tls) if config.tls else None
         with _explained():
             keys = Secrets(config.secret_key, config.data_dir)
             store = await self._open_store()
@@ -90,17 +111,35 @@ class _Replica:
             secrets=keys,
             stopping=self._stopping,
             environment=config.environment,
+            targets=targets,
             tells_queries=config.tells_queries,
         )
         metrics = Metrics(version("holdfastd"))
         refresher = self._refresh(metrics, store)
         http = await self._serve_http(metrics, store)
-        rpc, listen = await self._serve_rpc(services, metrics)
-        worker = self._work(services)
-        self._stack.push_async_callback(self._drain, rpc)
+        rpc, listen = await self._serve_rpc(services, metrics, recognition, certificates)
+        worker = self._work(services, metrics)
+        scheduler = self._schedule(services)
+        housekeeper = self._keep_house(store)
+        # One step, and so one limit, for all that works by itself.
+        self._stack.push_async_callback(_step, "work", partial(_ended, worker, scheduler, housekeeper), _WORKER_SECONDS)
+        self._stack.push_async_callback(self._drain, rpc, metrics)
         self._unready = ""
+        metrics.serving = True
+        # What is loaded by now stays: looking through it again and again for garbage costs each call a few percent.
+        gc.collect()
+        gc.freeze()
         log.info("server_ready", listen=str(listen), http=str(http), version=version("holdfastd"))
-        return refresher, worker
+        return (refresher, worker, scheduler, housekeeper, *self._keep_recognising(recognition))
+
+    def _trace(self) -> None:
+        if not self._config.trace_endpoint:
+            return
+        try:
+            tracing.set_up(self._config.trace_endpoint, version("holdfastd"))
+        except tracing.NotInstalled as error:
+            raise StartError(str(error)) from None
+        self._stack.push_async_callback(_step, "tracing", tracing.shut_down, _STEP_SECONDS)
 
     async def _open_store(self) -> Store:
         url = self._config.store_url
@@ -118,9 +157,17 @@ class _Replica:
         return store
 
     def _refresh(self, metrics: Metrics, store: Store) -> asyncio.Task[None]:
-        task = asyncio.create_task(refresh_forever(metrics, lambda: read_snapshot(store)), name="holdfast-metrics")
+        reader = SnapshotReader(store, self._config.limits.series)
+        task = asyncio.create_task(refresh_forever(metrics, reader.read), name="holdfast-metrics")
         self._stack.callback(task.cancel)
         return task
+
+    def _keep_recognising(self, recognition: Recognition | None) -> tuple[asyncio.Task[None], ...]:
+        if recognition is None:
+            return ()
+        task = asyncio.create_task(recognition.keep_fresh(), name="holdfast-identity")
+        self._stack.callback(task.cancel)
+        return (task,)
 
     async def _serve_http(self, metrics: Metrics, store: Store) -> Address:
         async def unready() -> str:
@@ -142,8 +189,10 @@ class _Replica:
         self._stack.push_async_callback(_step, "http", listener.stop, _STEP_SECONDS)
         return address
 
-    async def _serve_rpc(self, services: Services, metrics: Metrics) -> tuple[RpcListener, Address]:
-        listener = RpcListener(services, metrics.rpc)
+    async def _serve_rpc(
+        self, services: Services, metrics: Metrics, recognition: Recognition | None, certificates: Certificates | None
+    ) -> tuple[RpcListener, Address]:
+        listener = RpcListener(services, metrics.rpc, recognition=recognition, certificates=certificates, limits=self._config.limits)
         stop = partial(listener.stop, _RPC_GRACE_SECONDS)
         self._stack.push_async_callback(_step, "rpc", stop, _RPC_GRACE_SECONDS + _STEP_SECONDS)
         try:
@@ -153,23 +202,42 @@ class _Replica:
             message = f"Cannot listen on {self._config.listen} for gRPC ({why}); choose another --listen."
             raise StartError(message) from error
 
-    def _work(self, services: Services) -> asyncio.Task[None]:
+    def _work(self, services: Services, metrics: Metrics) -> asyncio.Task[None]:
         owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-        worker = Worker(services.store, owner, runners(services))
-        task = asyncio.create_task(worker.run(self._stopping), name="holdfast-worker")
-        self._stack.push_async_callback(_step, "worker", partial(_ended, task), _WORKER_SECONDS)
-        return task
+        limits = self._config.limits
+        worker = Worker(
+            services.store,
+            owner,
+            runners(services),
+            concurrency=limits.jobs,
+            jobs_of_all=limits.jobs_of_all,
+            observer=metrics.jobs,
+        )
+        return asyncio.create_task(worker.run(self._leaving), name="holdfast-worker")
 
-    async def _drain(self, rpc: RpcListener) -> None:
+    def _schedule(self, services: Services) -> asyncio.Task[None]:
+        loop = start_due_forever(self._stopping, seconds_to_next=partial(seconds_to_next, services), start_due=partial(start_due, services))
+        return asyncio.create_task(loop, name="holdfast-scheduler")
+
+    def _keep_house(self, store: Store) -> asyncio.Task[None]:
+        kept = self._config.retention
+        housekeeper = Housekeeper(store, jobs=kept.jobs, orphan_counts_kept=kept.orphan_counts)
+        return asyncio.create_task(housekeeper.run(self._leaving), name="holdfast-housekeeper")
+
+    async def _drain(self, rpc: RpcListener, metrics: Metrics) -> None:
+        """Say everywhere that calls should go elsewhere, serve those that come nevertheless for a while, then end the watches."""
         self._unready = "stopping"
+        metrics.serving = False
+        # Jobs need no load balancer to go elsewhere.
+        self._leaving.set()
         await rpc.drain()
+        await asyncio.sleep(self._config.drain_delay.total_seconds())
         self._stopping.set()
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    # wait() raises nothing of the task's: whoever watches the task tells its error.
-    await asyncio.wait({task})
-    task.cancel()
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    # wait() raises nothing of the tasks': whoever watches them tells their errors.
+    await asyncio.wait(tasks)
 
 
 async def _step(name: str, work: Callable[[], Awaitable[None]], seconds: float) -> None:

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from holdfastd import log
 from holdfastd.config.model import LogFormat
-from holdfastd.metrics import RpcMetrics
+from holdfastd.metrics.rpc import RpcMetrics
 from holdfastd.rpc.interceptor import Interceptor
 
 UNARY = "/test.Echo/Unary"

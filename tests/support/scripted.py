@@ -41,18 +41,23 @@ Answer = Message | Failure | list[Message] | Callable[[Message], Message]
 
 
 class ScriptedServer:
-    """Answers by the name of the rpc; a list is a stream; a function is called with the request."""
+    """Answers by the name of the rpc; a list is a stream; a function is called with the request. With credentials it speaks TLS."""
 
-    def __init__(self) -> None:
+    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
         self.answers: dict[str, Answer] = {}
         self.requests: list[Message] = []
         self.metadata: list[dict[str, str]] = []
+        self.trailing: tuple[tuple[str, str], ...] = ()
         self._server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
         for file in SERVICE_FILES:
             for service in file.services_by_name.values():
                 handlers = {method.name: self._handler(method) for method in service.methods}
                 self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        if credentials is None:
+            port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            port = self._server.add_secure_port("127.0.0.1:0", credentials)
+        self.address = f"127.0.0.1:{port}"
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -67,9 +72,11 @@ class ScriptedServer:
         def answer(request: Message, context: grpc.ServicerContext) -> Message | list[Message]:
             self.requests.append(request)
             self.metadata.append(dict(context.invocation_metadata()))
+            context.set_trailing_metadata(self.trailing)
             found = self.answers.get(method.name) or Failure(code=grpc.StatusCode.UNIMPLEMENTED, message=f"no {method.name}")
             if isinstance(found, Failure):
-                context.abort_with_status(found.status())
+                status = found.status()
+                context.abort_with_status(status._replace(trailing_metadata=(*self.trailing, *status.trailing_metadata)))
             return found(request) if callable(found) else found
 
         def stream(request: Message, context: grpc.ServicerContext) -> Iterator[Message]:

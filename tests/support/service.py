@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -33,6 +33,10 @@ class Service:
         self.home.chmod(0o711)
         self.listen, self.http = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         self.environment = dict(environment or {})
+        #: Further words of the command line.
+        self.arguments: Sequence[str] = ()
+        #: What clients connect with; None: in plaintext.
+        self.credentials: grpc.ChannelCredentials | None = None
         self.process: asyncio.subprocess.Process | None = None
 
     @property
@@ -48,15 +52,22 @@ class Service:
                 *command,
                 "--data-dir",
                 str(self.home / "data"),
+                *self.arguments,
                 stdout=log,
                 stderr=log,
                 env=os.environ | self.environment | environment,
             )
-        async with grpc.aio.insecure_channel(self.listen) as channel:
+        async with self.channel() as channel:
             try:
                 await asyncio.wait_for(channel.channel_ready(), timeout=30)
             except TimeoutError:
                 raise RuntimeError(self.log) from None
+
+    def channel(self) -> grpc.aio.Channel:
+        """A bare channel to it."""
+        if self.credentials is None:
+            return grpc.aio.insecure_channel(self.listen)
+        return grpc.aio.secure_channel(self.listen, self.credentials)
 
     async def kill(self) -> None:
         """End it as a power failure would."""

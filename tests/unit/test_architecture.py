@@ -19,9 +19,9 @@ EMPTY_WORDS = {"utils", "util", "helpers", "helper", "common", "misc", "manager"
 #: From left to right: a module imports from its own group and from layers above it in this list, never from below or beside.
 LAYERS = (
     ("errors", "names"),
-    ("access", "sql", "session_contract"),
+    ("access", "sql", "session_contract", "tracing"),
     ("config",),
-    ("catalog.model", "jobs.model"),
+    ("catalog.model", "jobs.model", "jobs.schedule"),
     ("catalog.operators", "catalog.indexes"),
     ("evidence.model", "evidence.statements"),
     ("inference",),
@@ -34,7 +34,7 @@ LAYERS = (
     ("flows",),
     ("metrics", "log"),
     ("rpc", "http"),
-    ("server",),
+    ("server", "rotate_keys"),
     ("__main__",),
 )
 PURE = (

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from holdfastd.config.model import Address, Config, ConfigError, LogFormat
+from holdfastd.config.model import Address, Config, ConfigError, LogFormat, Tls
 from holdfastd.config.parse import parse
 
 HOME = {"HOME": "/home/ada"}
+TLS = ["--tls-cert", "tls.crt", "--tls-key", "tls.key"]
 
 
 def test_defaults_listen_on_loopback_only():
@@ -72,23 +73,54 @@ def test_empty_variables_are_unset():
 def test_plaintext_beyond_loopback_is_refused(address):
     """Without TLS and authentication, whoever reaches the port owns the databases."""
     with pytest.raises(ConfigError, match="HOLDFAST_ALLOW_PLAINTEXT=1") as refused:
-        parse(["serve", "--listen", address], HOME)
+        parse(["serve", "--listen", address, "--access", "access.yaml"], HOME)
 
     assert address in str(refused.value)
 
 
-@pytest.mark.parametrize("allowance", [["--allow-plaintext"], []])
-def test_plaintext_beyond_loopback_can_be_allowed(allowance):
+@pytest.mark.parametrize("address", ["0.0.0.0:7443", "[::]:7443", "10.0.0.5:7443", "db.example.org:7443"])
+def test_strangers_from_beyond_loopback_are_refused(address):
+    """TLS hides what is said, not who says it."""
+    with pytest.raises(ConfigError, match="HOLDFAST_ALLOW_ANONYMOUS=1") as refused:
+        parse(["serve", "--listen", address, *TLS], HOME)
+
+    assert address in str(refused.value)
+
+
+def test_other_machines_are_served_with_tls_and_authentication():
+    """Nothing needs to be allowed then."""
+    config = parse(["serve", "--listen", "0.0.0.0:1", *TLS, "--access", "access.yaml"], HOME)
+
+    assert config.tls == Tls(certificate=Path("tls.crt").absolute(), key=Path("tls.key").absolute())
+    assert config.access == Path("access.yaml").absolute()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (["--allow-plaintext", "--allow-anonymous"], {}),
+        ([], {"HOLDFAST_ALLOW_PLAINTEXT": "1", "HOLDFAST_ALLOW_ANONYMOUS": "yes"}),
+        (["--allow-plaintext"], {"HOLDFAST_ACCESS": "access.yaml"}),
+        (["--allow-anonymous"], {"HOLDFAST_TLS_CERT": "tls.crt", "HOLDFAST_TLS_KEY": "tls.key"}),
+    ],
+)
+def test_what_is_missing_can_be_allowed_by_its_name(arguments, variables):
     """By option or by variable."""
-    environment = HOME if allowance else HOME | {"HOLDFAST_ALLOW_PLAINTEXT": "1"}
-
-    assert parse(["serve", "--listen", "0.0.0.0:1", *allowance], environment).listen.port == 1
+    assert parse(["serve", "--listen", "0.0.0.0:1", *arguments], HOME | variables).listen.port == 1
 
 
-def test_a_denied_allowance_is_no_allowance():
-    """HOLDFAST_ALLOW_PLAINTEXT=0 means what it says."""
+@pytest.mark.parametrize("arguments", [["--allow-plaintext"], ["--allow-anonymous"], []])
+def test_one_allowance_is_not_the_other(arguments):
+    """And HOLDFAST_ALLOW_…=0 means what it says."""
     with pytest.raises(ConfigError):
-        parse(["serve", "--listen", "0.0.0.0:1"], HOME | {"HOLDFAST_ALLOW_PLAINTEXT": "0"})
+        parse(["serve", "--listen", "0.0.0.0:1", *arguments], HOME | {"HOLDFAST_ALLOW_PLAINTEXT": "0", "HOLDFAST_ALLOW_ANONYMOUS": "0"})
+
+
+@pytest.mark.parametrize("half", [TLS[:2], TLS[2:], ["--tls-client-ca", "ca.crt"]])
+def test_half_a_certificate_is_refused(half):
+    """Serving in plaintext instead would be the worst guess."""
+    with pytest.raises(ConfigError, match="--tls-cert and --tls-key"):
+        parse(["serve", *half], HOME)
 
 
 @pytest.mark.parametrize("address", ["7443", "localhost", ":7443", "localhost:", "localhost:x", "h:65536", "::1:80", "h:+1", "[]:1"])

@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from prometheus_client import generate_latest
 
 from holdfast.cli.main import app, hoist
 from holdfastd.config.parse import parse
-from holdfastd.metrics import DatabaseNumbers, Metrics, Snapshot
+from holdfastd.inference.model import Tier
+from holdfastd.jobs.model import JobKind, JobState
+from holdfastd.metrics.registry import Metrics
+from holdfastd.metrics.snapshot import AuditNumbers, DatabaseNumbers, Snapshot
+from holdfastd.store.overview import EndedJobs, LogHead, OpenJobs
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -167,18 +172,23 @@ def test_every_metric_is_explained():
     """docs/metrics.md lists what a scrape shows, with type and labels, and nothing else."""
     metrics = Metrics("0")
     metrics.rpc.expect("unary", "s", "m")
+    moment = datetime.now(UTC)
+    audit = AuditNumbers(
+        orphan_rows={"r": 1},
+        candidates={Tier.PLAN: 1},
+        not_validated_keys=1,
+        undeclared_relationships=1,
+        missing_indexes=1,
+        time=1.0,
+        seconds=1.0,
+    )
+    queued = {"jobs": 1, "paused": 1, "held_back": 1, "oldest": moment}
     metrics.snapshot = Snapshot(
-        databases=(
-            DatabaseNumbers(
-                database="d",
-                orphan_rows={"r": 1},
-                not_validated_keys=1,
-                undeclared_relationships=1,
-                missing_indexes=1,
-                audit_time=1.0,
-                audit_seconds=1.0,
-            ),
-        ),
+        time=1.0,
+        databases=(DatabaseNumbers(database="d", audit=audit, missed_runs=1),),
+        open_jobs=(OpenJobs(database="d", kind=JobKind.AUDIT, state=JobState.QUEUED, **queued),),
+        ended_jobs=(EndedJobs(database="d", kind=JobKind.AUDIT, state=JobState.FAILED, jobs=1, last=moment),),
+        log_head=LogHead(sequence=1, hash="h"),
     )
     scrape = generate_latest(metrics.registry).decode()
     shown = {
@@ -190,7 +200,7 @@ def test_every_metric_is_explained():
 
     assert {(name, kind) for name, kind, _ in rows} == shown
     for name, _, labels in rows:
-        sample = next(line for line in scrape.splitlines() if re.match(rf"{name}(_bucket|_count)?{{", line))
+        sample = next(line for line in scrape.splitlines() if re.match(rf"{name}(_bucket|_count)?[{{ ]", line))
         assert set(re.findall(r"`([a-z_]+)`", labels)) <= set(re.findall(r'([a-z_]+)="', sample)), name
 
 

@@ -4,6 +4,8 @@ import ast
 import io
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,14 @@ def test_the_standard_librarys_lines_look_the_same(lines):
         f"host=db password = '{CANARY} and more' user=ada",
         f"postgresql://db/shop?user=ada&password={CANARY}&sslmode=require",
         f"Authorization: Bearer {CANARY}",
+        f"{{'authorization': 'Bearer {CANARY}'}}",
+        f"sent bearer {CANARY}-0123456789",
+        f"http://ada:{CANARY}@collector:4317 does not answer",
+        f"eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEi{CANARY.replace('-', '_')}.c2ln",
+        f"hf_{CANARY}{'x' * 40} is not known",
+        f"holdfast_{CANARY}{'x' * 31} is not known",
+        f"{CANARY}{'A' * (43 - len(CANARY))}= is no key",
+        f"-----BEGIN PRIVATE KEY-----\nMC4{CANARY}\n-----END PRIVATE KEY-----",
     ],
 )
 def test_secrets_inside_texts_are_cut_out(lines, text):
@@ -85,7 +95,7 @@ def test_secrets_inside_texts_are_cut_out(lines, text):
     assert CANARY not in json.dumps(lines())
 
 
-@pytest.mark.parametrize("key", ["dsn", "password", "token", "Authorization", "secret"])
+@pytest.mark.parametrize("key", ["dsn", "password", "token", "Authorization", "secret", "client_secret", "access-token", "store_url"])
 def test_secrets_under_telling_names_are_cut_out(lines, key):
     """A secret that looks like nothing is known by its key."""
     structlog.get_logger().info("rpc_handled", **{key: CANARY}, nested={key: CANARY})
@@ -93,13 +103,77 @@ def test_secrets_under_telling_names_are_cut_out(lines, key):
     assert CANARY not in json.dumps(lines())
 
 
-def test_ordinary_texts_stay_whole(lines):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Postgres at db@5432: relation public.stations(id) -> password policy is fine",
+        "holdfast_grpc_server_handling_seconds_bucket and hf_short",
+        "basic authentication and bearer tokens",
+        "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+        "https://example.org/path/eyJ.html?a=b@c",
+    ],
+)
+def test_ordinary_texts_stay_whole(lines, text):
     """Redaction does not eat what operators need."""
-    text = "Postgres at db@5432: relation public.stations(id) -> password policy is fine"
-
     structlog.get_logger().info(text)
 
     assert lines()[0]["event"] == text
+
+
+def test_values_of_any_kind_are_looked_into(lines):
+    """The renderer would print what it does not know by its repr, and so past the redaction."""
+
+    class Odd:
+        def __repr__(self):
+            return f"Odd(postgresql://ada:{CANARY}@db/shop)"
+
+    dsn = f"postgresql://ada:{CANARY}@db/shop"
+    structlog.get_logger().info(
+        "rpc_handled", odd=Odd(), raw=dsn.encode(), error=ValueError(dsn), several={dsn}, keyed={dsn: 1}, nothing=None
+    )
+
+    assert CANARY not in json.dumps(lines())
+    assert lines()[0]["nothing"] is None
+
+
+def test_records_of_libraries_are_redacted_with_their_tracebacks(lines):
+    """asyncio, grpc and uvicorn log what went wrong with everything that the error says."""
+    try:
+        fail(ValueError(f"cannot connect to postgresql://ada:{CANARY}@db/shop"))
+    except ValueError:
+        for name in ("asyncio", "grpc._cython.cygrpc", "uvicorn.error", "asyncpg"):
+            logging.getLogger(name).exception("Task failed: %r", {"password": CANARY, "dsn": f"postgres://a:{CANARY}@h/d"})
+
+    assert len(lines()) == 4
+    assert "postgresql://[redacted]@db/shop" in lines()[0]["exception"]
+    assert CANARY not in json.dumps(lines())
+
+
+_CRASH = """
+import logging, sys, threading
+from holdfastd import log
+from holdfastd.config.model import LogFormat
+log.set_up(LogFormat.JSON)
+log.catch_crashes()
+def crash():
+    raise ValueError("postgresql://ada:{canary}@db/shop")
+thread = threading.Thread(target=crash)
+thread.start()
+thread.join()
+logging.getLogger("some.library").warning("%d rows", "{canary}")
+crash()
+"""
+
+
+def test_a_crash_is_a_line_like_any_other():
+    """What ends the process is told where everything else is told, and as carefully."""
+    done = subprocess.run([sys.executable, "-c", _CRASH.format(canary=CANARY)], capture_output=True, text=True, check=False)
+
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert [line["event"] for line in told] == ["crashed", "crashed"]
+    assert all("ValueError: postgresql://[redacted]@db/shop" in line["exception"] for line in told)
+    assert CANARY not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("sqlstate", "is_told"), [("42P01", True), ("57014", True), ("23505", False), ("22P02", False), ("P0001", False)])

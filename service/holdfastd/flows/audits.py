@@ -49,12 +49,14 @@ async def get(services: Services, audit_id: str) -> AuditRecord:
         return await audits.get(connection, audit_id)
 
 
-async def list_page(services: Services, database: str, after: str, limit: int) -> Sequence[AuditRecord]:
-    """Return audits, newest first."""
+async def list_page(
+    services: Services, database: str, after: str, limit: int, visible: frozenset[str] | None = None
+) -> Sequence[AuditRecord]:
+    """Return audits, newest first; of the visible databases only."""
     async with services.store.connection() as connection:
         if database:
             await databases.get(connection, database)
-        return await audits.list_page(connection, database=database, after=after, limit=limit)
+        return await audits.list_page(connection, database=database, after=after, limit=limit, visible=visible)
 
 
 async def relationships_page(

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import deed
-from holdfastd.jobs import feed
 from holdfastd.jobs.model import Event, Job, JobKind
 from holdfastd.store import databases, jobs
 
@@ -15,12 +14,14 @@ async def get(services: Services, job_id: str) -> Job:
         return await jobs.get(connection, job_id)
 
 
-async def list_page(services: Services, database: str, kind: JobKind | None, after: str, limit: int) -> Sequence[Job]:
-    """Return jobs, newest first."""
+async def list_page(
+    services: Services, database: str, kind: JobKind | None, after: str, limit: int, visible: frozenset[str] | None = None
+) -> Sequence[Job]:
+    """Return jobs, newest first; of the visible databases only."""
     async with services.store.connection() as connection:
         if database:
             await databases.get(connection, database)
-        return await jobs.list_page(connection, database=database, kind=kind, after=after, limit=limit)
+        return await jobs.list_page(connection, database=database, kind=kind, after=after, limit=limit, visible=visible)
 
 
 async def cancel(services: Services, caller: Caller, job_id: str) -> Job:
@@ -44,6 +45,6 @@ async def resume(services: Services, caller: Caller, job_id: str) -> Job:
         return await jobs.request_resume(doing.connection, job_id, caller.principal)
 
 
-def watch(services: Services, job_id: str, after_sequence: int) -> AsyncIterator[Job | Event | None]:
+def watch(services: Services, job_id: str, after_sequence: int) -> AsyncIterator[Job | tuple[Event, ...] | None]:
     """Yield the job, its events after a sequence, None in silence, and the job as it ended."""
-    return feed.watch(services.store, job_id, after_sequence)
+    return services.feed.watch(services.store, services.stopping, job_id, after_sequence)

@@ -10,6 +10,7 @@ from holdfastd.execute.obstacles import obstacles, refuse
 from holdfastd.flows import jobs as flows_jobs
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import answered, deed, log_failure
+from holdfastd.flows.plans import second_person_needed
 from holdfastd.flows.starting import NO_OPTIONS, content_of, ended_application, enqueue
 from holdfastd.flows.targets import reading
 from holdfastd.jobs.model import Job, JobKind, JobOptions
@@ -34,26 +35,29 @@ async def apply(services: Services, caller: Caller, plan_id: str, options: JobOp
         plan = await plans.get(connection, plan_id)
         record = await databases.get(connection, plan.database)
     try:
-        _refuse_unapproved(plan)
+        _refuse_unapproved(plan, record)
         async with reading(services, record, "preflight") as connection:
             refuse_failed(await check_plan(connection, await read_catalog(connection, with_partitions=True), plan.plan))
     except HoldfastError as error:
         await log_failure(services, caller, "plan.apply", error, database=plan.database, subject=plan_id)
         raise
     async with deed(services, caller, "plan.apply", database=plan.database, subject=plan_id) as doing:
-        _refuse_unapproved(await plans.get(doing.connection, plan_id, lock=True))
+        _refuse_unapproved(await plans.get(doing.connection, plan_id, lock=True), await databases.get(doing.connection, plan.database))
         kind = JobKind.APPLICATION
         job = await enqueue(doing, caller, "ApplyPlan", content, kind=kind, record=record, plan_id=plan_id, options=options)
         doing.details = {"job": job.id, "fingerprint": plan.plan.fingerprint}
         return job
 
 
-def _refuse_unapproved(plan: PlanRecord) -> None:
+def _refuse_unapproved(plan: PlanRecord, record: DatabaseRecord) -> None:
     if plan.state is not PlanState.APPROVED:
         message = f"Plan {plan.id} is {plan.state}, not APPROVED; approve it with `holdfast plans approve {plan.id}`."
         if plan.state in (PlanState.APPLIED, PlanState.REJECTED):
             message = f"Plan {plan.id} is {plan.state}; make a new plan."
         raise Refused(message, reason=Reason.PLAN_STATE, facts={"state": plan.state})
+    # Asked again, because it may be asked of the database since the approval. Who applies does not count: the decision was the approval.
+    if record.settings.four_eyes and plan.reviewer == plan.author:
+        raise second_person_needed(plan)
 
 
 def refuse_drift(catalog: Catalog, plan: Plan) -> None:

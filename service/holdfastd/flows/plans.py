@@ -8,7 +8,7 @@ import msgspec
 from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.operators import resolve_operators
 from holdfastd.catalog.read import read_catalog
-from holdfastd.errors import Conflict, HoldfastError, InvalidField, Reason, Refused
+from holdfastd.errors import Conflict, Forbidden, HoldfastError, InvalidField, Reason, Refused
 from holdfastd.evidence.changes import measure_change
 from holdfastd.evidence.closure import measure_closure
 from holdfastd.evidence.hindrances import count_partial_nulls
@@ -163,12 +163,14 @@ async def get(services: Services, plan_id: str) -> PlanRecord:
         return await plans.get(connection, plan_id)
 
 
-async def list_page(services: Services, database: str, after: str, limit: int) -> Sequence[PlanRecord]:
-    """Return plans, newest first."""
+async def list_page(
+    services: Services, database: str, after: str, limit: int, visible: frozenset[str] | None = None
+) -> Sequence[PlanRecord]:
+    """Return plans, newest first; of the visible databases only."""
     async with services.store.connection() as connection:
         if database:
             await databases.get(connection, database)
-        return await plans.list_page(connection, database=database, after=after, limit=limit)
+        return await plans.list_page(connection, database=database, after=after, limit=limit, visible=visible)
 
 
 async def approve(services: Services, caller: Caller, plan_id: str, fingerprint: str) -> PlanRecord:
@@ -197,9 +199,19 @@ async def _review(
         if record.state not in allowed:
             message = f"Plan {plan_id} is {record.state}; make a new plan."
             raise Refused(message, reason=Reason.PLAN_STATE, facts={"state": record.state})
-        if record.state is state:
+        needs_other = state is PlanState.APPROVED and (await databases.get(doing.connection, record.database)).settings.four_eyes
+        if needs_other and record.author == caller.principal:
+            raise second_person_needed(record)
+        # An author's own approval, from before that was asked for, is replaced by the other person's.
+        if record.state is state and not (needs_other and record.reviewer == record.author):
             return record
         return await plans.set_state(doing.connection, plan_id, state, reviewer=caller.principal)
+
+
+def second_person_needed(plan: PlanRecord) -> Forbidden:
+    """Return the refusal of a plan that nobody but its author has looked at."""
+    message = f"{plan.author} made plan {plan.id}, and database {plan.database} asks that somebody else approves it."
+    return Forbidden(message, reason=Reason.SECOND_PERSON_NEEDED, facts={"author": plan.author, "plan_id": plan.id})
 
 
 async def render(services: Services, plan_id: str, kind: ScriptKind) -> str:

@@ -24,7 +24,7 @@ from holdfastd.inference.rows.propose import propose
 from holdfastd.inference.rows.weigh import weigh_rows
 from holdfastd.jobs.context import JobContext
 from holdfastd.jobs.model import Verification
-from holdfastd.store import audits, databases
+from holdfastd.store import audits, databases, orphan_counts
 from holdfastd.store.model import AuditSummary, DatabaseRecord
 from holdfastd.target.session import Connection
 
@@ -48,6 +48,7 @@ async def run_audit(services: Services, context: JobContext) -> tuple[Verificati
         relationships = await _count(services, record, connection, catalog, candidates, progress, estimate_after)
         relationships = await _look_closer(connection, catalog, relationships, progress)
     findings = await asyncio.to_thread(derive_findings, catalog, relationships)
+    end_time = datetime.now(UTC)
     async with context.transaction() as store:
         await audits.save_result(
             store,
@@ -55,8 +56,9 @@ async def run_audit(services: Services, context: JobContext) -> tuple[Verificati
             relationships=relationships,
             findings=findings,
             summary=summarise(catalog, relationships, findings),
-            end_time=datetime.now(UTC),
+            end_time=end_time,
         )
+        await orphan_counts.record(store, record.id, job.audit_id, relationships, end_time)
     return ()
 
 

@@ -114,15 +114,15 @@ async def _run(services: Services, context: JobContext, action: str, state: Plan
 async def _persist(
     services: Services, context: JobContext, record: DatabaseRecord, plan: PlanRecord, work: Work
 ) -> tuple[Verification, ...]:
-    """Try again, in a new session, while the target comes and goes; what a try got done gives it all tries again.
+    """Try again, in a new session, while the target comes and goes; a try that got done what lasts gives the job all tries again.
 
     Who cancels meanwhile has to wait for one more try, to learn more.
     """
-    attempt, reached = 0, context.progress
+    attempt, reached = 0, context.lasting
     while True:
         was_cancelled = context.is_cancelled
-        attempt = attempt + 1 if context.progress == reached else 1
-        reached = context.progress
+        attempt = attempt + 1 if context.lasting == reached else 1
+        reached = context.lasting
         try:
             return await _attempt(services, context, record, plan, work)
         except Unavailable as error:

@@ -1,26 +1,34 @@
 """From a registration to an open session: the DSN is looked up at every use, and never leaves this place."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from holdfastd.catalog.model import Identity
-from holdfastd.errors import InvalidField, Reason, Refused
+from holdfastd.errors import HoldfastError, InvalidField, Reason, Refused, Unavailable
 from holdfastd.flows.context import DsnSource, Services
-from holdfastd.store import jobs
+from holdfastd.store import databases, jobs
 from holdfastd.store.model import DatabaseRecord, DsnKind
+from holdfastd.target.destination import Destination
+from holdfastd.target.dsn import parse
 from holdfastd.target.errors import FAILURES, translate
-from holdfastd.target.identity import read_identity, session_role
+from holdfastd.target.identity import is_surrogate, read_identity, session_role
 from holdfastd.target.session import Connection, close, connect
+from holdfastd.tracing import Side, watch
 
 _LONGEST_DSN_FILE = 16_384
+#: Secrets of the service that are not meant for callers, who name variables.
+_OWN = frozenset({"HOLDFAST_STORE_URL", "HOLDFAST_SECRET_KEY"})
 
 
-def read_dsn(services: Services, source: DsnSource) -> str:
-    """Return the DSN behind a source. Refused DSN_UNREADABLE when the reference leads nowhere."""
+def read_dsn(services: Services, source: DsnSource) -> Destination:
+    """Return the DSN behind a source, under the policy for targets. Refused DSN_UNREADABLE when the reference leads nowhere."""
     match source.kind:
         case DsnKind.INLINE:
-            return source.value
+            return Destination(dsn=source.value, policy=services.targets)
+        case DsnKind.ENV if source.value in _OWN:
+            dsn, where = "", f"{source.value} is a setting of the service itself; name another variable"
         case DsnKind.ENV:
             dsn = services.environment.get(source.value, "")
             where = f"the service has no environment variable {source.value}; set it where holdfastd runs"
@@ -28,21 +36,31 @@ def read_dsn(services: Services, source: DsnSource) -> str:
             dsn, where = _read_file(source.value), f"the service cannot read {source.value}; check the path and its permissions"
     if not dsn:
         raise Refused(f"There is no DSN: {where}.", reason=Reason.DSN_UNREADABLE, facts={"source": source.kind})
-    return dsn
+    return Destination(dsn=dsn, policy=services.targets)
 
 
 def _read_file(path: str) -> str:
     try:
+        # Opening a pipe would wait for somebody to write.
+        if not Path(path).is_file():
+            return ""
         with Path(path).open(encoding="utf-8") as file:
             return file.read(_LONGEST_DSN_FILE).strip()
     except (OSError, ValueError):
         return ""
 
 
-def registered_dsn(services: Services, record: DatabaseRecord) -> str:
-    """Return the DSN of a registered database."""
+def registered_dsn(services: Services, record: DatabaseRecord) -> Destination:
+    """Return the DSN of a registered database, under the policy of today. Refused DSN_UNREADABLE when it is no DSN (any more)."""
     value = services.secrets.decrypt(record.dsn_encrypted) if record.dsn_encrypted is not None else record.dsn_reference
-    return read_dsn(services, DsnSource(kind=record.dsn_kind, value=value))
+    destination = read_dsn(services, DsnSource(kind=record.dsn_kind, value=value))
+    try:
+        parse(destination.dsn)
+    except InvalidField as error:
+        # The caller of this request did not type the DSN; whoever changed the variable or file did.
+        message = f"The DSN of {record.name} is malformed; correct it where it is kept."
+        raise Refused(message, reason=Reason.DSN_UNREADABLE, facts={"database": record.name}) from error
+    return destination
 
 
 @asynccontextmanager
@@ -61,12 +79,8 @@ async def writing(services: Services, record: DatabaseRecord, purpose: str) -> A
 
 @asynccontextmanager
 async def _session(services: Services, record: DatabaseRecord, purpose: str, *, read_only: bool) -> AsyncIterator[Connection]:
-    try:
-        connection = await connect(registered_dsn(services, record), application_name=f"holdfast/{purpose}", read_only=read_only)
-    except InvalidField as error:
-        # The caller of this request did not type the DSN; whoever changed the variable or file did.
-        message = f"The DSN of {record.name} is malformed; correct it where it is kept."
-        raise Refused(message, reason=Reason.DSN_UNREADABLE, facts={"database": record.name}) from error
+    connection = await _connect(services, record, purpose, read_only=read_only)
+    watch(connection, Side.TARGET)
     try:
         make_sure(record, await read_identity(connection))
         yield connection
@@ -74,6 +88,25 @@ async def _session(services: Services, record: DatabaseRecord, purpose: str, *, 
         raise translate(error, role=session_role(connection)) from error
     finally:
         await close(connection)
+
+
+async def _connect(services: Services, record: DatabaseRecord, purpose: str, *, read_only: bool) -> Connection:
+    """Connect, and note for dashboards when that no longer works, or works again."""
+    try:
+        connection = await connect(registered_dsn(services, record), application_name=f"holdfast/{purpose}", read_only=read_only)
+    except HoldfastError:
+        await _note(services, record, reachable=False)
+        raise
+    if not record.reachable:
+        await _note(services, record, reachable=True)
+    return connection
+
+
+async def _note(services: Services, record: DatabaseRecord, *, reachable: bool) -> None:
+    # Nothing to fail for: the next connection is noted again.
+    with contextlib.suppress(Unavailable):
+        async with services.store.connection() as store:
+            await databases.set_reachable(store, record.name, reachable=reachable)
 
 
 def make_sure(record: DatabaseRecord, found: Identity) -> None:
@@ -85,6 +118,15 @@ def make_sure(record: DatabaseRecord, found: Identity) -> None:
             " remove it and add it again if that is meant."
         )
         raise Refused(message, reason=Reason.TARGET_CHANGED, facts={"database": record.name})
+
+
+async def refuse_own_store(store: Connection, found: Identity) -> None:
+    """Refuse a target that is the service's own store, given a connection of it: samples of its rows would be what it keeps."""
+    own = await read_identity(store)
+    # Servers that were set up alike share a surrogate.
+    if not is_surrogate(own) and (found.system_identifier, found.database_oid) == (own.system_identifier, own.database_oid):
+        message = "The DSN leads to the store of Holdfast itself; register the database that your application uses."
+        raise Refused(message, reason=Reason.HOST_NOT_ALLOWED)
 
 
 async def refuse_busy(services: Services, record: DatabaseRecord) -> None:

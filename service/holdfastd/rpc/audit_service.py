@@ -5,9 +5,9 @@
 from holdfast.v1 import audit_service_pb2 as pb
 from holdfast.v1.audit_service_pb2_grpc import AuditServiceServicer
 from holdfastd.findings.model import Severity
-from holdfastd.flows import audits, ignoring
+from holdfastd.flows import audits, comparisons, ignoring, orphan_counts
 from holdfastd.flows.context import Services
-from holdfastd.rpc import decode, encode, encode_record, fields
+from holdfastd.rpc import decode, decode_schedule, encode, encode_record, encode_schedule, fields
 from holdfastd.rpc.enums import from_proto
 from holdfastd.rpc.interceptor import Context
 
@@ -35,7 +35,7 @@ class AuditService(AuditServiceServicer):
         """List audits, newest first."""
         database = fields.database_filter(request.database)
         page = fields.page(request.page_size, request.page_token, "ListAudits", database)
-        found = await audits.list_page(self._services, database, page.after, page.limit)
+        found = await audits.list_page(self._services, database, page.after, page.limit, decode.caller().visible)
         records, token = page.cut(found, lambda item: (item.id,))
         return pb.ListAuditsResponse(audits=map(encode_record.audit, records), next_page_token=token)
 
@@ -85,8 +85,16 @@ class AuditService(AuditServiceServicer):
 
     async def CompareAudits(self, request: pb.CompareAuditsRequest, _: Context) -> pb.CompareAuditsResponse:
         """Tell what differs between two audits."""
-        raise NotImplementedError
+        database = fields.database_name(request.database)
+        base = fields.optional_identifier(request.base_audit_id, "base_audit_id")
+        head = fields.optional_identifier(request.head_audit_id, "head_audit_id")
+        return encode_schedule.comparison(await comparisons.compare(self._services, database, base, head))
 
     async def ListOrphanCounts(self, request: pb.ListOrphanCountsRequest, _: Context) -> pb.ListOrphanCountsResponse:
         """List the orphan rows of every audit."""
-        raise NotImplementedError
+        database = fields.database_name(request.database)
+        relationship_id = fields.text(request.relationship_id, "relationship_id", max_bytes=decode.MAX_FINDING_ID_BYTES)
+        after, page = decode_schedule.history_page(request)
+        found = await orphan_counts.list_page(self._services, database, relationship_id, decode_schedule.since(request), after, page.limit)
+        counts, token = page.cut(found, lambda item: decode_schedule.history_cursor(item.time, item.audit_number, item.relationship_number))
+        return pb.ListOrphanCountsResponse(counts=map(encode_schedule.orphan_count, counts), next_page_token=token)

@@ -20,7 +20,7 @@ class DatabaseService(DatabaseServiceServicer):
     async def AddDatabase(self, request: pb.AddDatabaseRequest, _: Context) -> pb.AddDatabaseResponse:
         """Register a database after connecting to it once."""
         name, dsn = fields.database_name(request.name, "name"), decode.dsn_source(request.dsn)
-        record = await databases.add(self._services, decode.caller(), name, dsn)
+        record = await databases.add(self._services, decode.caller(), name, dsn, decode.settings(request.settings))
         return pb.AddDatabaseResponse(database=encode_record.database(record))
 
     async def GetDatabase(self, request: pb.GetDatabaseRequest, _: Context) -> pb.GetDatabaseResponse:
@@ -31,13 +31,15 @@ class DatabaseService(DatabaseServiceServicer):
     async def ListDatabases(self, request: pb.ListDatabasesRequest, _: Context) -> pb.ListDatabasesResponse:
         """List databases by name."""
         page = fields.page(request.page_size, request.page_token, "ListDatabases", parts=("name",))
-        records, token = page.cut(await databases.list_page(self._services, page.after, page.limit), lambda item: (item.name,))
+        records, token = page.cut(
+            await databases.list_page(self._services, page.after, page.limit, decode.caller().visible), lambda item: (item.name,)
+        )
         return pb.ListDatabasesResponse(databases=map(encode_record.database, records), next_page_token=token)
 
     async def UpdateDatabase(self, request: pb.UpdateDatabaseRequest, _: Context) -> pb.UpdateDatabaseResponse:
-        """Replace the DSN of a database."""
-        name, dsn = fields.database_name(request.name, "name"), decode.dsn_source(request.dsn)
-        record = await databases.update(self._services, decode.caller(), name, dsn, fields.text(request.etag, "etag"))
+        """Replace the DSN of a database, or its settings, or both."""
+        name, (dsn, settings) = fields.database_name(request.name, "name"), decode.database_changes(request)
+        record = await databases.update(self._services, decode.caller(), name, dsn, settings, fields.text(request.etag, "etag"))
         return pb.UpdateDatabaseResponse(database=encode_record.database(record))
 
     async def RemoveDatabase(self, request: pb.RemoveDatabaseRequest, _: Context) -> pb.RemoveDatabaseResponse:

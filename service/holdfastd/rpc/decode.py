@@ -12,13 +12,14 @@ from holdfastd.jobs.model import Throttle
 from holdfastd.plan.model import OrphanAction, Override
 from holdfastd.rpc import fields
 from holdfastd.rpc.enums import from_proto
-from holdfastd.rpc.interceptor import current_principal
-from holdfastd.store.model import DsnKind
+from holdfastd.rpc.interceptor import current_principal, current_visible
+from holdfastd.store.model import DatabaseSettings, DsnKind
 
 MAX_OVERRIDES = 10_000
 DEFAULT_SAMPLES = 20
 MAX_SAMPLES = 1000
 MAX_REASON = 1000
+MAX_RUNNING_JOBS = 1000
 #: How long backups are kept unless the caller says otherwise.
 RETENTION, LONGEST_RETENTION = timedelta(days=30), timedelta(days=36_500)
 #: Two lists of 32 columns with names of 63 bytes, every byte a quote that is doubled, and some to spare.
@@ -28,8 +29,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def caller(request_id: str = "") -> Caller:
-    """Return who calls, and the id under which the call is done only once; empty when the caller chose none."""
-    return Caller(principal=current_principal(), request_id=fields.request_id(request_id))
+    """Return who calls, what it may see, and the id under which the call is done only once; empty when the caller chose none."""
+    return Caller(principal=current_principal(), request_id=fields.request_id(request_id), visible=current_visible())
 
 
 def dsn_source(message: database_service_pb2.DsnSource) -> DsnSource:
@@ -45,6 +46,24 @@ def dsn_source(message: database_service_pb2.DsnSource) -> DsnSource:
             return DsnSource(kind=DsnKind.INLINE, value=fields.required(message.inline, "dsn.inline"))
         case None:
             raise InvalidField("dsn", "dsn is empty; set one of env, file and inline.")
+
+
+def settings(message: database_service_pb2.DatabaseSettings) -> DatabaseSettings:
+    """Return what is asked of Holdfast for a database."""
+    if not 0 <= message.max_running_jobs <= MAX_RUNNING_JOBS:
+        field = "settings.max_running_jobs"
+        raise InvalidField(field, f"{field} is not a number from 0 to {MAX_RUNNING_JOBS}; 0 means the service's own limit.")
+    return DatabaseSettings(four_eyes=message.four_eyes, max_running_jobs=message.max_running_jobs)
+
+
+def database_changes(request: database_service_pb2.UpdateDatabaseRequest) -> tuple[DsnSource | None, DatabaseSettings | None]:
+    """Return what is to change of a database; what is absent stays."""
+    if not request.HasField("dsn") and not request.HasField("settings"):
+        raise InvalidField("dsn", "There is nothing to change; set dsn, settings, or both.")
+    return (
+        dsn_source(request.dsn) if request.HasField("dsn") else None,
+        settings(request.settings) if request.HasField("settings") else None,
+    )
 
 
 def overrides(policy: plan_service_pb2.Policy) -> tuple[Override, ...]:
@@ -85,6 +104,9 @@ def audit_page(
     audit_id = fields.optional_identifier(request.audit_id, "audit_id")
     filters = (*scope, request.database, audit_id)
     page = fields.page(request.page_size, request.page_token, *filters, parts=("id", "number"))
+    # A token can be made up: it must not lead to another audit than the one that the caller was let in for.
+    if page.cursor and audit_id and page.cursor[0] != audit_id:
+        raise InvalidField("page_token", "The page token belongs to another audit; send it as it was received.")
     return (page.cursor[0] if page.cursor else audit_id), page
 
 

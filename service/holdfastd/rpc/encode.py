@@ -1,6 +1,6 @@
 """Domain values to messages: the nouns of audits and jobs. Plans, and what lies in the store, are in files of their own."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -12,14 +12,15 @@ from holdfastd.inference.model import Relationship
 from holdfastd.jobs.model import Blocker, Event, Job, Verification
 from holdfastd.rpc.enums import to_proto
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def timestamp(moment: datetime | None) -> Timestamp | None:
     """Return a time; None leaves the field unset."""
     if moment is None:
         return None
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
+    since = moment - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def column_set(columns: names.ColumnSet) -> core_pb2.ColumnSet:

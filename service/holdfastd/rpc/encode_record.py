@@ -8,6 +8,8 @@ from holdfastd.execute.backups import Backup
 from holdfastd.rpc.encode import timestamp
 from holdfastd.rpc.enums import audit_state
 from holdfastd.store.model import AuditRecord, AuditSummary, DatabaseRecord, LogEntry
+from holdfastd.target.dsn import Endpoint
+from holdfastd.target.pooled import recognise
 from holdfastd.target.preflight.check import Check, Outcome
 
 _CHECK_STATES: Mapping[Outcome, database_service_pb2.CheckState.ValueType] = {
@@ -21,6 +23,7 @@ _CHECK_STATES: Mapping[Outcome, database_service_pb2.CheckState.ValueType] = {
 def database(record: DatabaseRecord) -> database_service_pb2.Database:
     """Return a registered database. Of its DSN only the host, port, database and role are ever told."""
     reachable = record.reachable
+    pooled = recognise(Endpoint(host=record.host, port=record.port, database=record.database_name, user=record.role))
     return database_service_pb2.Database(
         id=record.id,
         name=record.name,
@@ -34,6 +37,10 @@ def database(record: DatabaseRecord) -> database_service_pb2.Database:
         system_identifier=record.identity.system_identifier,
         create_time=timestamp(record.create_time),
         etag=record.etag,
+        settings=database_service_pb2.DatabaseSettings(
+            four_eyes=record.settings.four_eyes, max_running_jobs=record.settings.max_running_jobs
+        ),
+        pooler=str(pooled or ""),
     )
 
 

@@ -7,6 +7,7 @@ from holdfast.v1 import audit_service_pb2, core_pb2, plan_service_pb2
 from holdfastd.catalog.model import OnDelete
 from holdfastd.errors import InvalidField
 from holdfastd.evidence.model import Exactness, OrphanCause
+from holdfastd.findings.differences import ChangeKind
 from holdfastd.findings.model import FindingKind, Severity
 from holdfastd.inference.model import Risk, Tier
 from holdfastd.jobs.model import EventKind, JobKind, JobState
@@ -33,6 +34,7 @@ PAIRS: dict[type[Enum], tuple[Any, str]] = {
     PlanState: (core_pb2.PlanState, "PLAN_STATE_"),
     StepKind: (core_pb2.StepKind, "STEP_KIND_"),
     ScriptKind: (plan_service_pb2.ScriptKind, "SCRIPT_KIND_"),
+    ChangeKind: (audit_service_pb2.ChangeKind, "CHANGE_KIND_"),
 }
 
 #: Members that the wire leaves unspecified.

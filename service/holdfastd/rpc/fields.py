@@ -81,6 +81,11 @@ def database_name(name: str, field: str = "database") -> str:
     return name
 
 
+def is_database_name(name: object) -> bool:
+    """Tell whether something is shaped like the name of a database."""
+    return isinstance(name, str) and _DATABASE_NAME.match(name) is not None
+
+
 def database_filter(name: str) -> str:
     """Return the name of a database, or nothing for all."""
     return database_name(name) if name else ""

@@ -25,18 +25,27 @@ from holdfast.v1 import (
     migration_service_pb2_grpc,
     plan_service_pb2,
     plan_service_pb2_grpc,
+    schedule_service_pb2,
+    schedule_service_pb2_grpc,
 )
-from holdfastd.config.model import Address
+from holdfastd.config.model import Address, Limits
 from holdfastd.flows.context import Services
-from holdfastd.metrics import RpcMetrics
+from holdfastd.identity.certificates import Certificates
+from holdfastd.identity.recognition import Recognition
+from holdfastd.metrics.rpc import RpcMetrics
 from holdfastd.rpc.audit_log_service import AuditLogService
 from holdfastd.rpc.audit_service import AuditService
 from holdfastd.rpc.backup_service import BackupService
 from holdfastd.rpc.database_service import DatabaseService
+from holdfastd.rpc.guard import Guard
+from holdfastd.rpc.handshake import server_credentials
 from holdfastd.rpc.interceptor import Interceptor
 from holdfastd.rpc.job_service import JobService
+from holdfastd.rpc.limits import Places
 from holdfastd.rpc.migration_service import MigrationService
 from holdfastd.rpc.plan_service import PlanService
+from holdfastd.rpc.rules import read_rules
+from holdfastd.rpc.schedule_service import ScheduleService
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
@@ -44,7 +53,6 @@ OPTIONS: Sequence[tuple[str, int]] = (
     # On by default, and then a second server on the same port shares its calls without a word.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
-    ("grpc.max_concurrent_streams", 128),
     # Dead clients are noticed, and quiet watches survive clients that ping often. The often quoted
     # min_recv_ping_interval_without_data_ms is ignored.
     ("grpc.keepalive_time_ms", 60_000),
@@ -65,6 +73,7 @@ _SERVICES: Sequence[ServiceDescriptor] = tuple(
         migration_service_pb2,
         backup_service_pb2,
         job_service_pb2,
+        schedule_service_pb2,
         audit_log_service_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
@@ -76,11 +85,27 @@ _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 class RpcListener:
     """Serves the API until stopped."""
 
-    def __init__(self, services: Services, metrics: RpcMetrics) -> None:
-        """Take what the flows work with, and where to count."""
+    def __init__(
+        self,
+        services: Services,
+        metrics: RpcMetrics,
+        *,
+        recognition: Recognition | None = None,
+        certificates: Certificates | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Take what the flows work with, where to count, and how much at once.
+
+        And who knows callers (None: all may do all), and the certificate (None: no TLS).
+        """
         for kind, service, method in methods():
             metrics.expect(kind, service, method)
-        self._server = grpc.aio.server(interceptors=(Interceptor(metrics),), options=OPTIONS)
+        guard = Guard(services, read_rules(_SERVICES), recognition)
+        places = Places(limits or Limits())
+        interceptor = Interceptor(metrics, guard=guard, audit_head=services.store.log_head.noted, places=places)
+        options = (*OPTIONS, ("grpc.max_concurrent_streams", places.streams_per_connection))
+        self._server = grpc.aio.server(interceptors=(interceptor,), options=options)
+        self._credentials = server_credentials(certificates) if certificates else None
         self._health = HealthServicer()
         self._add_services(services)
 
@@ -89,7 +114,10 @@ class RpcListener:
         # gRPC would write the reason to standard error itself, and raise an error without it.
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         socket.create_server((address.host, address.port), family=family).close()
-        port = self._server.add_insecure_port(str(address))
+        if self._credentials is None:
+            port = self._server.add_insecure_port(str(address))
+        else:
+            port = self._server.add_secure_port(str(address), self._credentials)
         await self._server.start()
         for service in _SERVICES:
             await self._health.set(service.full_name, health_pb2.HealthCheckResponse.SERVING)
@@ -111,6 +139,7 @@ class RpcListener:
         migration_service_pb2_grpc.add_MigrationServiceServicer_to_server(MigrationService(services), server)
         backup_service_pb2_grpc.add_BackupServiceServicer_to_server(BackupService(services), server)
         job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(services), server)
+        schedule_service_pb2_grpc.add_ScheduleServiceServicer_to_server(ScheduleService(services), server)
         audit_log_service_pb2_grpc.add_AuditLogServiceServicer_to_server(AuditLogService(services), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         _add_reflection(server)

@@ -35,7 +35,7 @@ class PlanService(PlanServiceServicer):
         """List plans, newest first."""
         database = fields.database_filter(request.database)
         page = fields.page(request.page_size, request.page_token, "ListPlans", database)
-        found = await plans.list_page(self._services, database, page.after, page.limit)
+        found = await plans.list_page(self._services, database, page.after, page.limit, decode.caller().visible)
         records, token = page.cut(found, lambda item: (item.id,))
         return pb.ListPlansResponse(plans=map(encode_plan.plan_without_steps, records), next_page_token=token)
 

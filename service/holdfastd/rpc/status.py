@@ -27,6 +27,8 @@ DOMAIN = "holdfast"
 
 #: Metadata key that carries the request id, both ways.
 REQUEST_ID = "x-request-id"
+#: The newest entry of the audit log that this replica knows of, as `SEQUENCE:HASH`: whoever keeps it can prove a change later.
+AUDIT_HEAD = "x-holdfast-audit-head"
 
 #: Metadata key of google.rpc.Status.
 DETAILS = "grpc-status-details-bin"
@@ -84,6 +86,9 @@ def status_of(error: Exception, request_id: str) -> status_pb2.Status:
             field=_cut(error.field, _FACT_BYTES), description=_cut(error.message, _MESSAGE_BYTES)
         )
         status.details.add().Pack(error_details_pb2.BadRequest(field_violations=[violation]))
+    if isinstance(error, Exhausted):
+        # Calls take milliseconds; whoever asks at once again only asks more often.
+        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay={"seconds": 1}))
     return status
 
 

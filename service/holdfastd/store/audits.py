@@ -1,6 +1,6 @@
 """Audits and what they found. An audit's state and times are those of its job; its results are one document per row, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from holdfastd.findings.model import Finding, Severity
 from holdfastd.inference.model import Relationship
 from holdfastd.jobs.model import JobState
 from holdfastd.store.documents import decode, encode, searchable
-from holdfastd.store.model import AuditOptions, AuditRecord, AuditSummary, LatestAudit
+from holdfastd.store.model import AuditOptions, AuditRecord, AuditSummary
 
 _SELECT = """
     SELECT audits.id, databases.name AS database, audits.database_id, audits.create_time, audits.summary, audits.options,
@@ -41,10 +41,15 @@ async def get(connection: Any, audit_id: str) -> AuditRecord:
     return _record(row)
 
 
-async def list_page(connection: Any, *, database: str = "", after: str = "", limit: int) -> tuple[AuditRecord, ...]:
-    """Return audits, newest first: those of one database or all, those older than the audit with the id `after`."""
-    where = "WHERE ($1 = '' OR databases.name = $1) AND ($2 = '' OR audits.id < $2) ORDER BY audits.id DESC LIMIT $3"
-    rows = await connection.fetch(f"{_SELECT} {where}", searchable(database), searchable(after), limit)
+async def list_page(
+    connection: Any, *, database: str = "", after: str = "", limit: int, visible: Collection[str] | None = None
+) -> tuple[AuditRecord, ...]:
+    """Return audits, newest first: of one database or all, of the visible ones or all, older than the audit with the id `after`."""
+    where = """
+        WHERE ($1 = '' OR databases.name = $1) AND ($2 = '' OR audits.id < $2) AND ($4::text[] IS NULL OR databases.name = ANY ($4))
+        ORDER BY audits.id DESC LIMIT $3
+    """
+    rows = await connection.fetch(f"{_SELECT} {where}", searchable(database), searchable(after), limit, visible)
     return tuple(_record(row) for row in rows)
 
 
@@ -118,36 +123,20 @@ async def finding(connection: Any, audit_id: str, finding_id: str) -> Finding:
     return decode(document, Finding)
 
 
-async def latest_succeeded(connection: Any, database_id: str) -> AuditRecord | None:
-    """Return the newest audit of a database that succeeded; None when there is none."""
-    where = "WHERE audits.database_id = $1 AND jobs.state = 'SUCCEEDED' ORDER BY audits.id DESC LIMIT 1"
-    row = await connection.fetchrow(f"{_SELECT} {where}", database_id)
-    return None if row is None else _record(row)
+async def all_findings(connection: Any, audit_id: str) -> tuple[Finding, ...]:
+    """Return every finding of an audit, the worst first."""
+    query = "SELECT document FROM audit_findings WHERE audit_id = $1 ORDER BY position"
+    return tuple(decode(row["document"], Finding) for row in await connection.fetch(query, audit_id))
 
 
-async def latest_of_all(connection: Any) -> tuple[LatestAudit, ...]:
-    """Return the newest succeeded audit of every database that has one, with its relationships."""
-    query = """
-        SELECT DISTINCT ON (databases.name) databases.name AS database, audits.id, audits.summary, jobs.end_time,
-               extract(epoch FROM jobs.end_time - jobs.start_time)::float8 AS duration_seconds
-        FROM audits
-        JOIN databases ON databases.id = audits.database_id
-        JOIN jobs ON jobs.audit_id = audits.id
-        WHERE jobs.state = 'SUCCEEDED' AND audits.summary IS NOT NULL
-        ORDER BY databases.name, audits.id DESC
+async def latest_succeeded(connection: Any, database_id: str, *, before: str = "") -> AuditRecord | None:
+    """Return the newest audit of a database that succeeded, or the newest before another audit; None when there is none."""
+    where = """
+        WHERE audits.database_id = $1 AND jobs.state = 'SUCCEEDED' AND ($2 = '' OR audits.id < $2)
+        ORDER BY audits.id DESC LIMIT 1
     """
-    return tuple(
-        [
-            LatestAudit(
-                database=row["database"],
-                end_time=row["end_time"],
-                duration_seconds=row["duration_seconds"],
-                summary=decode(row["summary"], AuditSummary),
-                relationships=await all_relationships(connection, row["id"]),
-            )
-            for row in await connection.fetch(query)
-        ]
-    )
+    row = await connection.fetchrow(f"{_SELECT} {where}", database_id, before)
+    return None if row is None else _record(row)
 
 
 def _record(row: Any) -> AuditRecord:

@@ -1,5 +1,6 @@
 """Jobs as their callers see them: asked for, listed, paused, cancelled. What workers write is in leases.py."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from holdfastd.errors import Conflict, NotFound, Reason, Refused
 from holdfastd.jobs.model import Event, EventKind, Happening, Job, JobKind, JobOptions, JobState, Progress, Verification
 from holdfastd.store.documents import decode, encode, searchable
 from holdfastd.store.signals import JOBS_CHANNEL, WORK_CHANNEL
+from holdfastd.tracing import traceparent
 
 _SELECT = "SELECT jobs.*, databases.name AS database FROM jobs JOIN databases ON databases.id = jobs.database_id"
 
@@ -31,11 +33,10 @@ async def enqueue(
         VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''), nullif($6, ''), $7)
         RETURNING id
     """
+    asked = replace(options or JobOptions(), traceparent=traceparent())
     try:
         async with connection.transaction():
-            job_id = await connection.fetchval(
-                insert, kind, database_id, principal, audit_id, plan_id, application_id, encode(options or JobOptions())
-            )
+            job_id = await connection.fetchval(insert, kind, database_id, principal, audit_id, plan_id, application_id, encode(asked))
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "jobs_one_change_per_database_key":
             raise
@@ -56,13 +57,22 @@ async def get(connection: Any, job_id: str) -> Job:
     return read_job(row)
 
 
-async def list_page(connection: Any, *, database: str = "", kind: JobKind | None = None, after: str = "", limit: int) -> tuple[Job, ...]:
-    """Return jobs, newest first: of one database or all, of one kind or all, older than the job with the id `after`."""
+async def list_page(
+    connection: Any,
+    *,
+    database: str = "",
+    kind: JobKind | None = None,
+    after: str = "",
+    limit: int,
+    visible: Collection[str] | None = None,
+) -> tuple[Job, ...]:
+    """Return jobs, newest first: of one database or all (of the visible ones), of one kind or all, older than the job `after`."""
     where = """
         WHERE ($1 = '' OR databases.name = $1) AND ($2::text IS NULL OR jobs.kind = $2) AND ($3 = '' OR jobs.id < $3)
+          AND ($5::text[] IS NULL OR databases.name = ANY ($5))
         ORDER BY jobs.id DESC LIMIT $4
     """
-    rows = await connection.fetch(f"{_SELECT} {where}", searchable(database), kind, searchable(after), limit)
+    rows = await connection.fetch(f"{_SELECT} {where}", searchable(database), kind, searchable(after), limit, visible)
     return tuple(read_job(row) for row in rows)
 
 
@@ -143,13 +153,6 @@ async def _unended(connection: Any, job_id: str) -> Job:
     return job
 
 
-async def counts_by_kind_and_state(connection: Any) -> dict[tuple[JobKind, JobState], int]:
-    """Return how many jobs there are of each kind in each state, zeros included."""
-    rows = await connection.fetch("SELECT kind, state, count(*) AS jobs FROM jobs GROUP BY kind, state")
-    counted = {(JobKind(row["kind"]), JobState(row["state"])): int(row["jobs"]) for row in rows}
-    return {(kind, state): counted.get((kind, state), 0) for kind in JobKind for state in JobState}
-
-
 async def events_after(connection: Any, job_id: str, sequence: int, limit: int) -> tuple[Event, ...]:
     """Return the events of a job after a sequence, in order."""
     query = "SELECT * FROM events WHERE job_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
@@ -157,6 +160,11 @@ async def events_after(connection: Any, job_id: str, sequence: int, limit: int) 
         Event(job_id=row["job_id"], sequence=row["sequence"], time=row["time"], happening=decode(row["document"], Happening))
         for row in await connection.fetch(query, searchable(job_id), sequence, limit)
     )
+
+
+async def last_sequence(connection: Any, job_id: str) -> int:
+    """Return the sequence of the last event of a job; 0 while there is none."""
+    return await connection.fetchval("SELECT last_sequence FROM jobs WHERE id = $1", searchable(job_id)) or 0
 
 
 async def notify(connection: Any, channel: str, job_id: str) -> None:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from holdfastd.catalog.model import Identity
-from holdfastd.inference.model import Relationship
+from holdfastd.evidence.model import RowCount
 from holdfastd.jobs.model import JobState
+from holdfastd.jobs.schedule import Recurrence
 from holdfastd.plan.model import Plan, PlanState
 
 
@@ -17,6 +19,19 @@ class DsnKind(StrEnum):
     ENV = "env"
     FILE = "file"
     INLINE = "inline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSettings:
+    """What the people responsible for a database ask of Holdfast."""
+
+    #: Plans must be approved by somebody else than their author.
+    four_eyes: bool = False
+    #: 0: the service's own limit.
+    max_running_jobs: int = 0
+
+
+USUAL_SETTINGS = DatabaseSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +55,7 @@ class DatabaseRecord:
     create_time: datetime
     #: Changes with every update.
     etag: str
+    settings: DatabaseSettings = USUAL_SETTINGS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +116,38 @@ class AuditRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatestAudit:
-    """The latest succeeded audit of one database, whole: what dashboards show."""
+class ScheduleRecord:
+    """When a database is audited, and what came of it so far."""
 
     database: str
-    end_time: datetime
-    duration_seconds: float
-    summary: AuditSummary
-    relationships: tuple[Relationship, ...]
+    database_id: str
+    recurrence: Recurrence
+    #: Counts that take longer are estimated instead; None: all are counted.
+    estimate_after: timedelta | None
+    #: What the recurrence says, and when the audit starts: later by the jitter.
+    due_time: datetime
+    next_time: datetime
+    last_time: datetime | None = None
+    last_audit_id: str = ""
+    #: Since the recurrence was set.
+    missed_runs: int = 0
+    missed_reason: str = ""
+    #: Who set it.
+    principal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrphanCount:
+    """The orphan rows of one relationship at one audit."""
+
+    #: Of the audit and of the relationship, within the store: what a list goes on after.
+    audit_number: int
+    relationship_number: int
+    relationship_id: str
+    audit_id: str
+    #: When the audit ended.
+    time: datetime
+    orphan_rows: RowCount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +181,17 @@ class LogEntry:
     hash: str
 
 
+class Anchor(NamedTuple):
+    """A place in the audit log: an entry and its hash. Written `SEQUENCE:HASH`."""
+
+    sequence: int
+    hash: str
+
+    def __str__(self) -> str:
+        """Return it as it is noted."""
+        return f"{self.sequence}:{self.hash}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogVerification:
     """What recomputing the audit log's hashes showed."""
@@ -151,3 +202,5 @@ class LogVerification:
     first_broken_sequence: int
     #: Of the last entry; empty for an empty log.
     head_hash: str
+    #: What is wrong with the first broken entry; empty when intact.
+    message: str = ""

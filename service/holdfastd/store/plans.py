@@ -1,5 +1,6 @@
 """Plans: the document never changes, only where it stands."""
 
+from collections.abc import Collection
 from typing import Any
 
 import asyncpg
@@ -36,10 +37,15 @@ async def get(connection: Any, plan_id: str, *, lock: bool = False) -> PlanRecor
     return _record(row)
 
 
-async def list_page(connection: Any, *, database: str = "", after: str = "", limit: int) -> tuple[PlanRecord, ...]:
-    """Return plans, newest first: those of one database or all, those older than the plan with the id `after`."""
-    where = "WHERE ($1 = '' OR databases.name = $1) AND ($2 = '' OR plans.id < $2) ORDER BY plans.id DESC LIMIT $3"
-    rows = await connection.fetch(f"{_SELECT} {where}", searchable(database), searchable(after), limit)
+async def list_page(
+    connection: Any, *, database: str = "", after: str = "", limit: int, visible: Collection[str] | None = None
+) -> tuple[PlanRecord, ...]:
+    """Return plans, newest first: of one database or all, of the visible ones or all, older than the plan with the id `after`."""
+    where = """
+        WHERE ($1 = '' OR databases.name = $1) AND ($2 = '' OR plans.id < $2) AND ($4::text[] IS NULL OR databases.name = ANY ($4))
+        ORDER BY plans.id DESC LIMIT $3
+    """
+    rows = await connection.fetch(f"{_SELECT} {where}", searchable(database), searchable(after), limit, visible)
     return tuple(_record(row) for row in rows)
 
 

@@ -13,13 +13,17 @@ from typing import Any, Self
 import asyncpg
 
 from holdfastd.errors import Reason, Unavailable
+from holdfastd.store.log_head import LogHead
 from holdfastd.store.migrate import migrate
 from holdfastd.store.signals import LOST, Signals
+from holdfastd.tracing import Side, watch
 
 #: Every query of the store is a short one; a statement that takes longer waits for something that will not come.
 _COMMAND_SECONDS = 30
 _CONNECT_SECONDS = 10
 _CONNECTIONS = 10
+#: Gone at the next try, though the connection is still there. A newer replica that migrates the store invalidates prepared statements.
+_PASSING = (TimeoutError, asyncpg.InternalClientError, asyncpg.InvalidCachedStatementError)
 
 
 class Store:
@@ -29,13 +33,19 @@ class Store:
         """Use `Store.open`."""
         self._pool = pool
         self.signals = signals
+        self.log_head = LogHead()
 
     @classmethod
     async def open(cls, dsn: str) -> Self:
         """Connect and bring the schema up to date; Unavailable when the store cannot be reached."""
         settings = {
             "dsn": dsn,
-            "server_settings": {"search_path": "holdfastd", "application_name": "holdfastd"},
+            # A replica that is stopped or cut off inside a transaction keeps its locks no longer than that.
+            "server_settings": {
+                "search_path": "holdfastd",
+                "application_name": "holdfastd",
+                "idle_in_transaction_session_timeout": "15s",
+            },
             "timeout": _CONNECT_SECONDS,
             "command_timeout": _COMMAND_SECONDS,
         }
@@ -46,7 +56,7 @@ class Store:
                 await migrate(connection)
             finally:
                 await connection.close(timeout=_CONNECT_SECONDS)
-            pool = await asyncpg.create_pool(**settings, min_size=0, max_size=_CONNECTIONS)
+            pool = await asyncpg.create_pool(**settings, min_size=0, max_size=_CONNECTIONS, reset=_keep_as_it_is, init=_traced)
         except (*LOST, ValueError) as error:
             # Messages about a DSN quote it.
             raise _unavailable(error) from None
@@ -67,25 +77,43 @@ class Store:
     async def connection(self) -> AsyncIterator[Any]:
         """Lend a connection. Inside, wait for nothing but the store: a lost connection is told by its own state."""
         try:
-            connection = await self._pool.acquire(timeout=_CONNECT_SECONDS)
+            # Not acquire(timeout=…), which makes a task of it.
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                connection = await self._pool.acquire()
         except LOST as error:
             raise _unavailable(error) from error
+        # Nothing but a statement that is being cancelled can keep a connection from going back; a timer costs every call something.
+        seconds: int | None = _CONNECT_SECONDS
         try:
             yield connection
+            seconds = None
         except LOST as error:
-            if isinstance(error, (TimeoutError, asyncpg.InternalClientError)) or _is_closed(connection):
+            if isinstance(error, _PASSING) or _is_closed(connection):
                 raise _unavailable(error) from error
             raise
         finally:
             # What was committed stays so, even when the connection breaks on its way back.
             with contextlib.suppress(*LOST):
-                await self._pool.release(connection, timeout=_CONNECT_SECONDS)
+                await self._pool.release(connection, timeout=seconds)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
         """Lend a connection inside a transaction, committed at the end unless an exception passes through."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            with self.log_head.following():
+                async with connection.transaction():
+                    yield connection
+
+
+async def _traced(connection: Any) -> None:
+    watch(connection, Side.STORE)
+
+
+async def _keep_as_it_is(_: Any) -> None:
+    """Reset nothing: no query of the store leaves anything in its session, and asking for it costs each call a second round trip.
+
+    A transaction that was left open is rolled back nevertheless; that costs nothing while there is none.
+    """
 
 
 def _is_closed(connection: Any) -> bool:

@@ -9,9 +9,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from holdfastd.config.model import Address
+from holdfastd.config.model import Address, Limits
 from holdfastd.flows.context import Services
-from holdfastd.metrics import Metrics
+from holdfastd.metrics.registry import Metrics
 from holdfastd.rpc.listener import RpcListener
 from holdfastd.store.pool import Store
 from holdfastd.store.secrets import Secrets
@@ -27,21 +27,24 @@ class Api:
     services: Services
     metrics: Metrics
     listener: RpcListener
-    #: Of the database that the store is in: a target, too, if need be.
+    address: str
+    #: Of the database that the store is in.
     dsn: str
+    #: Of another one, which may be registered.
+    target: str
 
 
 @asynccontextmanager
-async def serving_api(dsn: str, directory: Path) -> AsyncIterator[Api]:
+async def serving_api(dsn: str, directory: Path, limits: Limits | None = None) -> AsyncIterator[Api]:
     """Serve the API over a store in the given database."""
-    store = await Store.open(dsn)
-    services = Services(store=store, secrets=Secrets(None, directory), stopping=asyncio.Event(), environment={"TARGET": dsn})
+    store, target = await Store.open(dsn), f"{dsn.rpartition('/')[0]}/postgres"
+    services = Services(store=store, secrets=Secrets(None, directory), stopping=asyncio.Event(), environment={"TARGET": target})
     metrics = Metrics("0")
-    listener = RpcListener(services, metrics.rpc)
+    listener = RpcListener(services, metrics.rpc, limits=limits)
     address = await listener.start(Address("127.0.0.1", 0))
     try:
         async with grpc.aio.insecure_channel(str(address)) as channel:
-            yield Api(channel=channel, services=services, metrics=metrics, listener=listener, dsn=dsn)
+            yield Api(channel=channel, services=services, metrics=metrics, listener=listener, address=str(address), dsn=dsn, target=target)
     finally:
         await listener.stop(0)
         await store.close()
@@ -51,6 +54,13 @@ async def serving_api(dsn: str, directory: Path) -> AsyncIterator[Api]:
 async def api(database: str, tmp_path: Path) -> AsyncIterator[Api]:
     """An API of the test's own."""
     async with serving_api(database, tmp_path) as serving:
+        yield serving
+
+
+@pytest.fixture
+async def narrow_api(database: str, tmp_path: Path) -> AsyncIterator[Api]:
+    """An API that takes one call and one watch at once."""
+    async with serving_api(database, tmp_path, Limits(calls=1, watches=1)) as serving:
         yield serving
 
 

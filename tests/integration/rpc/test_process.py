@@ -241,12 +241,19 @@ async def test_readiness_follows_the_store(postgres):
         line = await serving.ready()
         assert (await http_get(line["http"], "/readyz"))[0] == 200
 
+        assert "\nholdfast_ready 1.0\n" in (await http_get(line["http"], "/metrics"))[1]
+
         await cable.cut()
         status, reason = await http_get(line["http"], "/readyz")
         assert status == 503
         assert "store" in reason
         assert (await http_get(line["http"], "/healthz"))[0] == 200
-        assert (await http_get(line["http"], "/metrics"))[0] == 200
+        async with asyncio.timeout(20):
+            while "\nholdfast_ready 0.0\n" not in (numbers := (await http_get(line["http"], "/metrics"))[1]):
+                await asyncio.sleep(0.1)
+        # What was known stays, and its age is told.
+        assert "\nholdfast_audit_log_entries 0.0\n" in numbers
+        assert "\nholdfast_snapshot_timestamp_seconds " in numbers
 
         await cable.mend()
         async with asyncio.timeout(20):

@@ -7,7 +7,7 @@ import pytest
 from holdfastd.errors import NotFound, Reason
 from holdfastd.findings.model import Severity
 from holdfastd.jobs.model import JobState
-from holdfastd.store import audits, databases, leases
+from holdfastd.store import audits, databases, leases, overview
 from holdfastd.store.model import DatabaseRecord
 from holdfastd.store.pool import Store
 from support.stored import MOMENT, SUMMARY, a_finding, a_relationship, add_audit, add_database
@@ -109,16 +109,18 @@ async def test_latest_is_the_newest_that_succeeded(store: Store) -> None:
     await add_audit(store, database)
     async with store.connection() as connection:
         latest = await audits.latest_succeeded(connection, database.id)
-        of_all = await audits.latest_of_all(connection)
+        of_all = await overview.standings(connection)
+        found = [await overview.counted(connection, one.audit.id) for one in of_all if one.audit]
 
     assert latest is not None
     assert latest.id == newest
-    assert [(one.database, one.relationships[0].orphan_rows.value) for one in of_all] == [("gas", 3), ("shop", 2)]
-    assert all(one.duration_seconds >= 0 and one.summary == SUMMARY for one in of_all)
+    assert [one.database for one in of_all] == ["gas", "shop"]
+    assert [relationships[0][1].orphan_rows.value for relationships in found] == [3, 2]
+    assert all(one.audit is not None and one.audit.seconds >= 0 and one.audit.summary == SUMMARY for one in of_all)
 
 
 async def test_database_without_audit_has_no_latest(store: Store) -> None:
     database = await add_database(store)
     async with store.connection() as connection:
         assert await audits.latest_succeeded(connection, database.id) is None
-        assert await audits.latest_of_all(connection) == ()
+        assert [one.audit for one in await overview.standings(connection)] == [None]

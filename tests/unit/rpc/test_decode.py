@@ -11,7 +11,7 @@ from holdfastd.flows.context import Caller, DsnSource
 from holdfastd.jobs.model import Throttle
 from holdfastd.plan.model import OrphanAction, Override
 from holdfastd.rpc import decode, tokens
-from holdfastd.store.model import DsnKind
+from holdfastd.store.model import DatabaseSettings, DsnKind
 
 ID = "audit-0650a1b2c3d4e5f60718"
 REQUEST = "123e4567-e89b-12d3-a456-426614174000"
@@ -174,3 +174,28 @@ def test_a_throttle_is_what_was_asked_for():
 def test_a_throttle_that_cannot_be_meant(name, value):
     """Refused with its path."""
     assert refused_field(decode.throttle, core_pb2.Throttle(**{name: value})) == f"throttle.{name}"
+
+
+@pytest.mark.parametrize("number", [-1, 1001, 2**31 - 1])
+def test_settings_that_cannot_be_meant(number):
+    """Refused with their path."""
+    assert refused_field(decode.settings, database_service_pb2.DatabaseSettings(max_running_jobs=number)) == "settings.max_running_jobs"
+
+
+def test_what_is_absent_of_an_update_stays():
+    """A DSN, settings, or both; settings that are there and empty are the defaults."""
+    dsn, settings = database_service_pb2.DsnSource(env="SHOP"), database_service_pb2.DatabaseSettings()
+    update = database_service_pb2.UpdateDatabaseRequest
+
+    assert decode.database_changes(update(dsn=dsn)) == (DsnSource(kind=DsnKind.ENV, value="SHOP"), None)
+    assert decode.database_changes(update(settings=settings)) == (None, DatabaseSettings())
+    assert refused_field(decode.database_changes, update()) == "dsn"
+
+
+def test_a_page_token_for_another_audit_is_refused():
+    """It can be made up, and the caller was let in for the audit that is stated."""
+    scope = ("ListFindings", "", ID)
+    token = tokens.page_token(scope, ("audit-other", "5"))
+    request = audit_service_pb2.ListFindingsRequest(audit_id=ID, page_token=token)
+
+    assert refused_field(decode.audit_page, request, "ListFindings") == "page_token"

@@ -44,3 +44,36 @@ def test_other_principals_are_refused(stated):
     """Too long, unprintable or no UTF-8."""
     with pytest.raises(InvalidField):
         metadata.principal((("x-holdfast-principal", stated),))
+
+
+@pytest.mark.parametrize(
+    ("stated", "token"),
+    [
+        ((), None),
+        ((("authorization", "Bearer abc"),), "abc"),
+        ((("authorization", "bearer  abc "),), "abc"),
+        ((("authorization", "Basic abc"),), ""),
+        ((("authorization", ""),), ""),
+        ((("authorization", "Bearer a"), ("authorization", "Bearer b")), ""),
+    ],
+)
+def test_a_bearer_token_is_what_follows_the_word(stated, token):
+    """A header of another kind, or two of them, is a wrong token and not none."""
+    assert metadata.bearer(stated) == token
+
+
+def test_identities_of_a_certificate_keep_their_kind():
+    """A DNS name that looks like a URI is none, and the common name says nothing."""
+    shown = {
+        "x509_common_name": [b"admin"],
+        "x509_subject_alternative_name": [b"spiffe://example.org/ci", b"spiffe://fake/x"],
+        "peer_uri": [b"spiffe://example.org/ci"],
+        "peer_dns": [b"CI.example.org", b"spiffe://fake/x", b"\xff"],
+    }
+
+    assert metadata.certificate_identities(shown) == {
+        "spiffe://example.org/ci",
+        "dns:ci.example.org",
+        "dns:spiffe://fake/x",
+        "dns:\ufffd",
+    }
