@@ -13,7 +13,7 @@ import asyncpg
 from chaos import checker
 from chaos.checker import Key, State, counted, read_state
 from holdfastd.execute import failpoints
-from holdfastd.flows import jobs, migrations
+from holdfastd.flows import migrations
 from holdfastd.jobs.model import Event, Job
 from holdfastd.plan.model import Override
 from holdfastd.store.model import PlanRecord
@@ -87,7 +87,7 @@ class Scene:
 
     async def events(self, job: Job) -> list[Event]:
         """All that happened in a job that has ended."""
-        return [item async for item in jobs.watch(self.replica.services, job.id, 0) if isinstance(item, Event)]
+        return [event async for event in self.replica.events(job)]
 
     async def ask(self, question: str, *arguments: object) -> object:
         """Ask the target one question, around the proxy."""

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from holdfastd.flows import audits, databases, jobs, migrations, plans
 from holdfastd.flows.context import Caller, DsnSource, Services
 from holdfastd.flows.runners import runners
 from holdfastd.inference.model import Relationship
-from holdfastd.jobs.model import Job
+from holdfastd.jobs.model import Event, Job
 from holdfastd.jobs.worker import Worker
 from holdfastd.plan.model import Override
 from holdfastd.store import audits as stored_audits
@@ -29,6 +29,8 @@ class Harness:
     """One replica; every method does one thing that a caller would ask for, and waits for its end."""
 
     services: Services
+    #: Makes the worker give its jobs back; watches go on.
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def register(self, dsn: str, name: str = "shop") -> str:
         await databases.add(self.services, CALLER, name, DsnSource(kind=DsnKind.INLINE, value=dsn))
@@ -58,6 +60,13 @@ class Harness:
                 last = item
         return last
 
+    async def events(self, job: Job) -> AsyncIterator[Event]:
+        """Yield what happens in a job, from its first event to its end."""
+        async for item in jobs.watch(self.services, job.id, 0):
+            if isinstance(item, tuple):
+                for event in item:
+                    yield event
+
     async def succeed(self, job: Job) -> Job:
         """Wait for the end of a job and make sure that it is a good one."""
         ended = await self.end(job)
@@ -73,10 +82,12 @@ async def harness(server: Server) -> AsyncIterator[Harness]:
     with tempfile.TemporaryDirectory() as folder:
         services = Services(store=store, secrets=Secrets(None, Path(folder)), stopping=asyncio.Event(), environment={})
         worker = Worker(store, "test", runners(services), poll=timedelta(seconds=0.2))
-        running = asyncio.create_task(worker.run(services.stopping))
+        leaving = asyncio.Event()
+        running = asyncio.create_task(worker.run(leaving))
         try:
-            yield Harness(services)
+            yield Harness(services, leaving)
         finally:
+            leaving.set()
             services.stopping.set()
             await running
             await store.close()

@@ -10,7 +10,7 @@ from holdfastd.catalog.model import OnDelete
 from holdfastd.errors import Reason, Refused
 from holdfastd.execute import failpoints
 from holdfastd.flows import jobs, migrations
-from holdfastd.jobs.model import Event, EventKind
+from holdfastd.jobs.model import EventKind
 from holdfastd.plan.model import OrphanAction, Override
 from integration.execute.scenarios import CUSTOMERS, delete, nullify
 from support.equality import state_of
@@ -149,8 +149,8 @@ async def test_cancelled_while_an_index_waits(replica: Harness, connection: asyn
     async with connection.transaction(isolation="repeatable_read"):
         await connection.fetch("SELECT FROM elsewhere")
         job = await migrations.apply(replica.services, CALLER, plan.id)
-        async for item in jobs.watch(replica.services, job.id, 0):
-            if isinstance(item, Event) and item.happening.kind is EventKind.LOCK_WAIT:
+        async for event in replica.events(job):
+            if event.happening.kind is EventKind.LOCK_WAIT:
                 break
         await jobs.cancel(replica.services, CALLER, job.id)
         async with asyncio.timeout(15):

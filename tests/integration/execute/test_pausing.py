@@ -93,15 +93,14 @@ async def now(replica: Harness, job: Job) -> Job:
 async def told(replica: Harness, job: Job, is_it: Callable[[Event], bool]) -> Event:
     """The first event that is it, from the job's beginning."""
     async with asyncio.timeout(20):
-        async for item in jobs.watch(replica.services, job.id, 0):
-            if isinstance(item, Event) and is_it(item):
-                return item
+        async for event in replica.events(job):
+            if is_it(event):
+                return event
     raise AssertionError
 
 
 async def messages(replica: Harness, job: Job, kind: EventKind) -> list[str]:
-    watched = [item async for item in jobs.watch(replica.services, job.id, 0) if isinstance(item, Event)]
-    return [item.happening.message for item in watched if item.happening.kind is kind]
+    return [event.happening.message async for event in replica.events(job) if event.happening.kind is kind]
 
 
 async def our_sessions(database: str) -> list[tuple[str, int]]:
@@ -165,7 +164,7 @@ async def test_a_paused_job_stays_paused_when_the_service_starts_again(
 ) -> None:
     """The next worker takes it up, connects, and waits as the last one did."""
     paused = await pause_during(replica, database, plan, StepKind.ADD_FOREIGN_KEY)
-    replica.services.stopping.set()
+    replica.leaving.set()
     await told(replica, paused, lambda event: event.happening.message.startswith("Paused by"))
     async with another_worker(replica.services):
         await told(replica, paused, lambda event: event.happening.message == "Taken up again by another.")
@@ -201,7 +200,7 @@ async def once(replica: Harness, job: Job, is_so: Callable[[Job], bool]) -> Job:
 
 async def test_a_queued_job_can_be_paused_too(replica: Harness, plan: PlanRecord) -> None:
     """It is not begun; resuming lets it begin at once."""
-    replica.services.stopping.set()
+    replica.leaving.set()
     job = await migrations.apply(replica.services, CALLER, plan.id)
     paused = await jobs.pause(replica.services, CALLER, job.id)
     async with another_worker(replica.services):

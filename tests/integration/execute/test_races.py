@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from holdfastd.flows import jobs, migrations
+from holdfastd.flows import migrations
 from holdfastd.jobs.model import Event, EventKind, Job
 from integration.execute.scenarios import CUSTOMERS, delete, nullify
 from support.harness import CALLER, Harness, harness
@@ -44,13 +44,13 @@ async def application_session(database: str) -> AsyncIterator[asyncpg.Connection
 
 
 async def events_of(replica: Harness, job: Job) -> list[Event]:
-    return [item async for item in jobs.watch(replica.services, job.id, 0) if isinstance(item, Event)]
+    return [event async for event in replica.events(job)]
 
 
 async def wait_for(replica: Harness, job: Job, kind: EventKind) -> Event:
-    async for item in jobs.watch(replica.services, job.id, 0):
-        if isinstance(item, Event) and item.happening.kind is kind:
-            return item
+    async for event in replica.events(job):
+        if event.happening.kind is kind:
+            return event
     raise AssertionError(f"no {kind}")
 
 

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from holdfastd.execute import lifeline, pace
-from holdfastd.flows import jobs, migrations, run_migration
-from holdfastd.jobs.model import Event, EventKind
+from holdfastd.flows import migrations, run_migration
+from holdfastd.jobs.model import EventKind
 from holdfastd.store.jobs import events_after
 from holdfastd.target.session import close, connect
 from integration.execute.scenarios import delete
@@ -67,7 +67,7 @@ async def test_scattered_disconnects_do_not_use_up_the_tries(
         await wait_until(other, "SELECT count(*) < $1 FROM orders", left)
         assert await other.fetchval(END) > 0
     ended = await replica.succeed(job)
-    told = [item.happening async for item in jobs.watch(replica.services, job.id, 0) if isinstance(item, Event)]
+    told = [event.happening async for event in replica.events(job)]
 
     assert sum(each.kind is EventKind.RETRY and "Attempt" in each.message for each in told) >= CUTS
     assert sum(item.backed_up_rows for item in ended.verifications) == 400
@@ -76,8 +76,13 @@ async def test_scattered_disconnects_do_not_use_up_the_tries(
 async def test_tries_that_get_nothing_done_are_limited(
     postgres: Server, database: str, replica: Harness, other: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A wait that is told differently each time is nothing done: a job whose session always ends while it waits ends, too."""
+    """A wait that is told differently each time is nothing done: a job whose session always ends while it waits ends, too.
+
+    The tries count on when it is passed on in between, and comes back because there is no other replica.
+    """
     monkeypatch.setattr(run_migration, "_TRIES", CUTS - 1)
+    monkeypatch.setattr(run_migration, "_TRIES_IN_A_ROW", CUTS - 2)
+    monkeypatch.setattr(run_migration, "_STAYS_AWAY_SECONDS", 0.3)
     monkeypatch.setattr(run_migration, "_LONGEST_PAUSE_SECONDS", 0.1)
     await other.execute("DROP INDEX orders_customer_id_idx")
     await replica.register(database)
@@ -102,7 +107,8 @@ async def test_tries_that_get_nothing_done_are_limited(
         await cutter.close()
         await other.execute("ROLLBACK")
 
-    assert (await ending).error_reason == "TARGET_UNREACHABLE"
+    ended = await ending
+    assert (ended.error_reason, ended.epoch) == ("TARGET_UNREACHABLE", 2)
     # The first try made the schema; the others nothing.
     assert waits == CUTS
 
