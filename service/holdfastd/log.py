@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 #: Every event name, and what it tells.
 EVENTS: Mapping[str, str] = {
-    "crashed": "a fault of ours ended the process or a thread, with its traceback",
+    "crashed": "a fault of ours ended the process, a thread or a finaliser, with its traceback",
     "rpc_handled": "one line per call, whatever came of it",
     "rpc_failed": "a fault of ours, with its traceback; the caller got the request id",
     "access_file_read": "who may call what changed; it is in force from here on",
@@ -30,6 +30,7 @@ EVENTS: Mapping[str, str] = {
     "issuer_keys_read": "an issuer of OIDC tokens has other keys than before",
     "issuer_keys_not_read": "an issuer did not tell its keys; tokens are checked with those known so far",
     "certificate_read": "new connections get the new certificate",
+    "certificate_expired": "the certificate at the start is none that callers believe; jobs and schedules run all the same",
     "certificate_rejected": "the changed certificate cannot be used; the one before stays in force",
     "server_ready": "calls are taken from here on; listen and http are the actual addresses",
     "server_stopping": "no new work; streams end, jobs are given back",
@@ -53,6 +54,7 @@ EVENTS: Mapping[str, str] = {
     "store_joined": "the embedded store's server ran already",
     "store_stopped": "the embedded store's server was stopped",
     "store_left_running": "another process still uses the embedded store",
+    "store_migration_waits": "a transaction keeps tables of the store locked, which a newer version is to change; tried again",
     "store_died": "the embedded store's server ended by itself",
     "store_not_started": "the embedded store's server could not be started again",
     "store_signals_lost": "the connection for signals was lost; until it is back, changes are noticed by looking",
@@ -64,15 +66,17 @@ REDACTED = "[redacted]"
 
 #: Keys under which nothing is shown, whatever may stand before them.
 _SECRET_KEY = re.compile(
-    r"(?:^|[_-])(?:dsn|passw(?:or)?ds?|tokens?|authorization|secrets?|secret_keys?|private_key|credentials?|api_key|store_url)$",
+    r"(?:passw(?:or)?ds?|passphrase|(?:^|[_-])(?:dsn|tokens?|authorization|secrets?|secret_keys?|private_key|credentials?|api_key|store_url))$",
     re.IGNORECASE,
 )
+_QUOTED = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
 _SECRET_TEXTS = (
     # Passwords in DSNs may hold anything, so everything up to the last @ goes.
     (re.compile(r"(postgres(?:ql)?://)[^\s\"']*@", re.IGNORECASE), rf"\1{REDACTED}@"),
-    (re.compile(r"([a-z][a-z0-9+.-]*://)[^\s\"'/@]+@", re.IGNORECASE), rf"\1{REDACTED}@"),
-    (re.compile(r"((?:password|passwd|sslpassword)\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&\"']+)", re.IGNORECASE), rf"\1{REDACTED}"),
-    (re.compile(r"([\"'](?:\w*password|passwd|dsn|\w*token|\w*secret)[\"']\s*:\s*b?[\"'])[^\"']+", re.IGNORECASE), rf"\1{REDACTED}"),
+    # From the beginning of a word only: from each of its letters would take seconds in a long one.
+    (re.compile(r"(?<![a-z0-9+.-])([a-z0-9+.-]+://)[^\s\"'/@]+@", re.IGNORECASE), rf"\1{REDACTED}@"),
+    (re.compile(r"((?:passw(?:or)?d|token|secret|api_?key)\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&\"']+)", re.IGNORECASE), rf"\1{REDACTED}"),
+    (re.compile(r"([\"'](?:\w*password|passwd|dsn|\w*token|\w*secret)[\"']\s*:\s*b?)" + _QUOTED, re.IGNORECASE), rf"\1{REDACTED}"),
     (re.compile(r"(authorization\W{1,4}(?:bearer\s+|basic\s+)?)[^\s\"',]+", re.IGNORECASE), rf"\1{REDACTED}"),
     (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{16,}", re.IGNORECASE), rf"\1 {REDACTED}"),
     # JSON web tokens, tokens of ours, Fernet keys, private keys: known by their looks.
@@ -85,8 +89,9 @@ _SECRET_TEXTS = (
 #: One of these is, in lower case, in every text that one of the patterns would change: most have none, and there is a line per call.
 _MARKS = ("=", "@", "'", '"', "authorization", "bearer", "basic", "eyj", "holdfast_", "hf_", "-----begin")
 
-# SQLSTATE classes whose messages quote values: data exceptions, integrity violations, WITH CHECK OPTION, RAISE.
-_QUOTES_VALUES = ("22", "23", "44", "P0")
+#: SQLSTATE classes whose messages speak of objects, sessions and the server. All others may quote values: data exceptions, integrity
+#: violations, WITH CHECK OPTION, RAISE, functions in other languages, and whatever states an application makes up.
+_QUOTES_NO_VALUES = ("08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX")
 
 Event = MutableMapping[str, Any]
 
@@ -126,6 +131,7 @@ def set_up(log_format: LogFormat, stream: TextIO = sys.stdout) -> None:
 def catch_crashes() -> None:
     """Send what ends this process, or a thread of it, through the log, too. Python would print it as it is."""
     sys.excepthook = lambda _, error, __: _tell_crash(error)
+    sys.unraisablehook = lambda ignored: _tell_crash(ignored.exc_value)
     threading.excepthook = lambda crash: _tell_crash(crash.exc_value)
     # A record that cannot be formatted would be printed with everything that it was given.
     logging.raiseExceptions = False
@@ -183,6 +189,9 @@ def describe(error: BaseException) -> str:
     while current is not None and len(parts) < 5:  # noqa: PLR2004 (longer chains tell nothing new)
         frames = "".join(traceback.format_tb(current.__traceback__))
         parts.append(f"{frames}{_headline(current)}")
+        if isinstance(current, BaseExceptionGroup):
+            # What went wrong is in there: the group's own message only counts.
+            parts += [f"one of them:\n{describe(each)}" for each in current.exceptions[:3]]
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return "\ncaused by\n".join(parts)
 
@@ -191,9 +200,11 @@ def _headline(error: BaseException) -> str:
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     state = getattr(error, "sqlstate", None)
     if not isinstance(state, str):
-        return f"{name}: {error}"
+        # The driver's own complaints about a value that it was to send quote it.
+        is_about_value = isinstance(error, ValueError) and type(error).__module__.startswith("asyncpg")
+        return name if is_about_value else f"{name}: {error}"
     # The first argument is PostgreSQL's message; str() would add its DETAIL, which quotes rows.
-    message = "" if state.startswith(_QUOTES_VALUES) or not error.args else f": {error.args[0]}"
+    message = f": {error.args[0]}" if state.startswith(_QUOTES_NO_VALUES) and error.args else ""
     return f"{name} (SQLSTATE {state}){message}"
 
 

@@ -24,6 +24,7 @@ from holdfast.v1 import (
     schedule_service_pb2,
 )
 from holdfastd.identity.new_token import new_token
+from holdfastd.store.embedded import EmbeddedPostgres
 from support.authority import Authority
 from support.calls import PERMITTED, Calls, call, refused
 from support.issuer import Issuer
@@ -246,6 +247,16 @@ async def test_registering_tells_no_names_of_others(guarded: Guarded, targets: d
     assert "crm" not in hidden.message
 
 
+async def test_the_server_of_the_store_is_no_target(guarded: Guarded) -> None:
+    """Whoever may register one database would otherwise work in it as its superuser: the service is let in without a password."""
+    store = EmbeddedPostgres(guarded.service.home / "data" / "store")
+
+    async with guarded.calls("newcomer") as newcomer:
+        for database in ("postgres", "template1"):
+            request = pb.AddDatabaseRequest(name="fresh", dsn=pb.DsnSource(inline=store.dsn(database)))
+            assert (await refused(newcomer.unary("DatabaseService/AddDatabase", request))).reason == "HOST_NOT_ALLOWED", database
+
+
 async def test_a_page_token_leads_to_no_other_audit(guarded: Guarded, targets: dict) -> None:
     """A token that was made for crm, and looks as if it were for shop."""
     from holdfastd.rpc import tokens
@@ -354,6 +365,17 @@ async def test_a_token_of_an_issuer_is_a_caller(guarded: Guarded, targets: dict)
 
     assert made.plan.author == "olga"
     assert denied is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_token_may_name_hundreds_of_groups(guarded: Guarded, targets: dict) -> None:
+    """Directories put all of them in; gRPC alone takes 8 KiB of headers, and answers more by chance."""
+    groups = [f"00000000-0000-0000-0000-{number:012}" for number in range(280)]
+    token = guarded.issuer.token(sub="ida", roles=[*groups, "look"])
+    assert len(token) > 14_000
+
+    async with Calls(guarded.service.channel(), token) as ida:
+        for _ in range(5):
+            await ida.unary("DatabaseService/ListDatabases", pb.ListDatabasesRequest())
 
 
 async def test_a_certificate_is_replaced_without_a_restart(guarded: Guarded, authority: Authority) -> None:

@@ -39,7 +39,10 @@ class Issuer:
         self.configuration: dict[str, Any] = {}
         self.body: bytes | None = None
         self.redirects = False
+        #: Seconds between two bytes of what it answers.
+        self.pause = 0.0
         self.paths: list[str] = []
+        self._closed = threading.Event()
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -54,6 +57,7 @@ class Issuer:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -78,7 +82,10 @@ class Issuer:
         if self.redirects:
             request.send_header("Location", f"{self.url}/keys")
         request.end_headers()
-        request.wfile.write(json.dumps(body).encode() if self.body is None else self.body)
+        content = json.dumps(body).encode() if self.body is None else self.body
+        for part in [content] if not self.pause else (content[at : at + 1] for at in range(len(content))):
+            request.wfile.write(part)
+            self._closed.wait(self.pause)
 
     def _told(self, key_id: str, key: Any) -> dict[str, Any]:
         algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm

@@ -6,8 +6,10 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import asyncpg
 import pytest
 import structlog
 
@@ -77,6 +79,8 @@ def test_the_standard_librarys_lines_look_the_same(lines):
         f"host=db password={CANARY} user=ada",
         f"host=db password = '{CANARY} and more' user=ada",
         f"postgresql://db/shop?user=ada&password={CANARY}&sslmode=require",
+        f"https://issuer/keys?token={CANARY}&access_token={CANARY}",
+        f'{{"password": "with \\" {CANARY}"}}',
         f"Authorization: Bearer {CANARY}",
         f"{{'authorization': 'Bearer {CANARY}'}}",
         f"sent bearer {CANARY}-0123456789",
@@ -95,7 +99,19 @@ def test_secrets_inside_texts_are_cut_out(lines, text):
     assert CANARY not in json.dumps(lines())
 
 
-@pytest.mark.parametrize("key", ["dsn", "password", "token", "Authorization", "secret", "client_secret", "access-token", "store_url"])
+@pytest.mark.parametrize("word", ["a", "token", "postgres://", "eyJaaaaaaaa", "authorization", "password='", "'dsn': '", "x:/", " "])
+def test_long_texts_are_looked_through_at_once(word):
+    """Nothing else runs meanwhile; a pattern that looks from every letter on takes the square of the length, here some ten seconds."""
+    begun = time.process_time()
+
+    log.redact(None, "", {"event": word * (40_000 // len(word)) + "="})
+
+    assert time.process_time() - begun < 3
+
+
+@pytest.mark.parametrize(
+    "key", ["dsn", "password", "PGPASSWORD", "token", "Authorization", "secret", "client_secret", "access-token", "store_url"]
+)
 def test_secrets_under_telling_names_are_cut_out(lines, key):
     """A secret that looks like nothing is known by its key."""
     structlog.get_logger().info("rpc_handled", **{key: CANARY}, nested={key: CANARY})
@@ -160,6 +176,9 @@ def crash():
 thread = threading.Thread(target=crash)
 thread.start()
 thread.join()
+class Broken:
+    __del__ = lambda self: crash()
+Broken()
 logging.getLogger("some.library").warning("%d rows", "{canary}")
 crash()
 """
@@ -171,12 +190,15 @@ def test_a_crash_is_a_line_like_any_other():
 
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1
-    assert [line["event"] for line in told] == ["crashed", "crashed"]
+    assert [line["event"] for line in told] == ["crashed", "crashed", "crashed"]
     assert all("ValueError: postgresql://[redacted]@db/shop" in line["exception"] for line in told)
     assert CANARY not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("sqlstate", "is_told"), [("42P01", True), ("57014", True), ("23505", False), ("22P02", False), ("P0001", False)])
+@pytest.mark.parametrize(
+    ("sqlstate", "is_told"),
+    [("42P01", True), ("57014", True), *((state, False) for state in ("23505", "22P02", "P0001", "38000", "SHOP1"))],
+)
 def test_server_messages_are_told_unless_they_quote_values(lines, sqlstate, is_told):
     """`relation "x" does not exist` helps; `invalid input syntax for type uuid: "…"` quotes a row. DETAIL always does."""
     told = "message of the server"
@@ -206,6 +228,34 @@ def test_tracebacks_name_places_and_causes(lines):
     assert "caused by" in text
     assert "KeyError: 'inner'" in text
     assert "test_log.py" in text
+
+
+def test_what_the_driver_says_of_a_value_is_not_told(lines):
+    """It quotes the value, and knows no SQLSTATE."""
+    try:
+        fail(asyncpg.DataError(f"invalid input for query argument $1: {CANARY!r} (value out of int64 range)"))
+    except asyncpg.DataError:
+        structlog.get_logger().exception("rpc_failed")
+
+    assert "DataError" in lines()[0]["exception"]
+    assert CANARY not in json.dumps(lines())
+
+
+def test_a_group_tells_what_went_wrong_in_it(lines):
+    """`unhandled errors in a TaskGroup (1 sub-exception)` helps nobody at night."""
+    inner = []
+    for error in (KeyError("first of them"), FakeDriverError("of a row", "23505")):
+        try:
+            fail(error)
+        except (KeyError, FakeDriverError) as raised:
+            inner.append(raised)
+    structlog.get_logger().error("crashed", exc_info=ExceptionGroup("two errors", inner))
+
+    text = lines()[0]["exception"]
+    assert "KeyError: 'first of them'" in text
+    assert "23505" in text
+    assert "test_log.py" in text
+    assert CANARY not in text
 
 
 def test_console_lines_are_redacted_too():

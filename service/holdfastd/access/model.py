@@ -4,6 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+_MAX_NAME = 200
+#: Who acts in the audit log without having called: nobody, a schedule, and whoever runs a command beside the service.
+_RESERVED = ("schedule:", "local:")
+
+
+def may_name_a_caller(name: str) -> bool:
+    """Tell whether a caller may have the name: one that is short, reads as it is written, and is nobody else's in the audit log."""
+    is_legible = 0 < len(name) <= _MAX_NAME and name.isprintable() and name == name.strip()
+    return is_legible and name != "anonymous" and not name.startswith(_RESERVED)
+
 
 class Permission(StrEnum):
     """What a method asks for; one to one with holdfast.v1.Permission (a test compares them)."""

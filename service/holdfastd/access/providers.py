@@ -3,10 +3,11 @@
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from holdfastd.access.document import Value
-from holdfastd.access.model import Grant, Principal
+from holdfastd.access.model import Grant, Principal, may_name_a_caller
 
 #: Asymmetric ones only: with a shared secret, whoever can check a token can make one.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -15,7 +16,6 @@ MAX_LEEWAY_SECONDS = 60
 _USUAL_ALGORITHMS = ("RS256", "ES256")
 _USUAL_LEEWAY_SECONDS = 30
 _OPTIONAL = ("jwks_url", "algorithms", "leeway_seconds", "name_claim", "name_prefix", "roles_claim", "roles")
-_MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,8 @@ class Provider:
     #: The claim that names the caller, and what is put before it.
     name_claim: str = "sub"
     name_prefix: str = ""
+    #: Names that begin so are those of another issuer.
+    prefixes_of_others: tuple[str, ...] = ()
     #: The claim that lists groups or roles; dots lead into claims that hold claims.
     roles_claim: str = "roles"
     #: What an entry of that claim grants.
@@ -41,13 +43,16 @@ class Provider:
     def principal(self, claims: Mapping[str, object]) -> Principal | None:
         """Return whom verified claims speak of; None when they name nobody."""
         name = claims.get(self.name_claim)
-        if not isinstance(name, str) or not name.strip() or len(name) > _MAX_NAME or not name.isprintable():
+        if not isinstance(name, str) or not name:
             return None
-        # Whoever may type in any address would be anybody.
-        if self.name_claim == "email" and claims.get("email_verified") is False:
+        # Whoever may type in any address would be anybody. Some issuers tell it as a text, and some do not verify and tell nothing.
+        if self.name_claim == "email" and claims.get("email_verified") not in (True, "true"):
+            return None
+        full = f"{self.name_prefix}{name}"
+        if not may_name_a_caller(full) or full.startswith(self.prefixes_of_others):
             return None
         granted = (self.roles[entry] for entry in self._entries(claims) if entry in self.roles)
-        return Principal(name=f"{self.name_prefix}{name}", grants=frozenset().union(*granted))
+        return Principal(name=full, grants=frozenset().union(*granted))
 
     def _entries(self, claims: Mapping[str, object]) -> tuple[str, ...]:
         value: object = claims.get(self.roles_claim)
@@ -63,7 +68,7 @@ class Provider:
 def read_provider(value: Value, read_grants: Callable[[Value], frozenset[Grant]]) -> Provider:
     """Return one entry of `oidc`."""
     fields = value.fields(("issuer", "audience"), _OPTIONAL)
-    more: dict[str, str] = {name: fields[name].text() for name in ("name_claim", "name_prefix", "roles_claim") if name in fields}
+    more: dict[str, Any] = {name: fields[name].text() for name in ("name_claim", "name_prefix", "roles_claim") if name in fields}
     audiences = tuple(item.text() for item in fields["audience"].items())
     if not audiences:
         raise fields["audience"].refused("names nobody; a token for anybody would be one for us.")

@@ -5,17 +5,16 @@ In comes the text of the file, out goes a Roster, or AccessError with line and p
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holdfastd.access.document import AccessError, Value, read
-from holdfastd.access.model import Grant, Principal, Role
+from holdfastd.access.model import Grant, Principal, Role, may_name_a_caller
 from holdfastd.access.providers import Provider, read_provider
 from holdfastd.access.tokens import is_digest
 
 _DATABASE = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 _SPIFFE = re.compile(r"spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)+\Z")
 _DNS = re.compile(r"dns:[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?\Z")
-_MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,18 @@ def read_roster(text: str) -> Roster:
         providers[provider.issuer] = provider
     if not principals and not providers:
         raise AccessError("it names nobody; fill in principals or oidc.")
-    return Roster(principals=principals, tokens=tokens, certificates=certificates, providers=providers)
+    return Roster(principals=principals, tokens=tokens, certificates=certificates, providers=_told_apart(providers))
+
+
+def _told_apart(providers: Mapping[str, Provider]) -> dict[str, Provider]:
+    """Return issuers that give no name which another one may give: with `` and `corp:`, `corp:ada` is the second one's."""
+    prefixes = {provider.name_prefix for provider in providers.values()}
+
+    def told_apart(provider: Provider) -> Provider:
+        own = provider.name_prefix
+        return replace(provider, prefixes_of_others=tuple(sorted(other for other in prefixes - {own} if other.startswith(own))))
+
+    return {issuer: told_apart(provider) for issuer, provider in providers.items()}
 
 
 def read_grants(value: Value) -> frozenset[Grant]:
@@ -67,8 +77,10 @@ def _read_grant(value: Value) -> Grant:
 
 
 def _read_principal(name: str, value: Value, tokens: dict[str, str], certificates: dict[str, str]) -> Principal:
-    if len(name) > _MAX_NAME or not name.isprintable() or name == "anonymous":
-        raise value.refused(f"a name has at most {_MAX_NAME} printable characters, and is not `anonymous`.")
+    if not may_name_a_caller(name):
+        raise value.refused(
+            "a name has at most 200 printable characters, no space around it, and is not `anonymous`, `schedule:…` or `local:…`."
+        )
     fields = value.fields(("roles",), ("tokens", "certificates"))
     for item in fields["tokens"].items() if "tokens" in fields else ():
         if not is_digest(item.text()):

@@ -8,7 +8,7 @@ from pathlib import Path
 from holdfastd.catalog.model import Identity
 from holdfastd.errors import HoldfastError, InvalidField, Reason, Refused, Unavailable
 from holdfastd.flows.context import DsnSource, Services
-from holdfastd.store import databases, jobs
+from holdfastd.store import cluster, databases, jobs
 from holdfastd.store.model import DatabaseRecord, DsnKind
 from holdfastd.target.destination import Destination
 from holdfastd.target.dsn import parse
@@ -123,8 +123,11 @@ def make_sure(record: DatabaseRecord, found: Identity) -> None:
 async def refuse_own_store(store: Connection, found: Identity) -> None:
     """Refuse a target that is the service's own store, given a connection of it: samples of its rows would be what it keeps."""
     own = await read_identity(store)
+    # On the embedded one, the service is let in everywhere, as a superuser and without a password.
+    is_embedded = await store.fetchval("SELECT pg_catalog.current_setting('cluster_name')") == cluster.NAME
+    is_same = found.system_identifier == own.system_identifier and (is_embedded or found.database_oid == own.database_oid)
     # Servers that were set up alike share a surrogate.
-    if not is_surrogate(own) and (found.system_identifier, found.database_oid) == (own.system_identifier, own.database_oid):
+    if is_same and not is_surrogate(own):
         message = "The DSN leads to the store of Holdfast itself; register the database that your application uses."
         raise Refused(message, reason=Reason.HOST_NOT_ALLOWED)
 

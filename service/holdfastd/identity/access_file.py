@@ -39,30 +39,38 @@ class AccessFile:
         except (AccessError, OSError) as error:
             raise ConfigError(_sentence(path, error)) from None
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """Read the file again if it changed. What cannot be meant is told in the log, once."""
+        # Thousands of principals take seconds to read, in which calls go on.
+        roster = await asyncio.to_thread(self._changed)
+        if roster is None:
+            return
+        old, self.edition = self.edition, Edition(roster=roster)
+        old.replaced.set()
+        log.info("access_file_read", principals=len(roster.principals), issuers=len(roster.providers))
+
+    def _changed(self) -> Roster | None:
+        """Return what the file says if it changed and can be meant."""
         try:
             stamp = stamp_of(self._path)
         except OSError as error:
             self._reject(error, seen=())
-            return
+            return None
         if stamp == self._seen:
-            return
+            return None
         try:
-            edition = Edition(roster=self._read())
+            roster = self._read()
         except (AccessError, OSError) as error:
             self._reject(error, seen=stamp)
-            return
+            return None
         self._seen = stamp
-        old, self.edition = self.edition, edition
-        old.replaced.set()
-        log.info("access_file_read", principals=len(edition.roster.principals), issuers=len(edition.roster.providers))
+        return roster
 
     async def keep_fresh(self) -> None:
         """Look again, for ever."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            self.look()
+            await self.look()
 
     def _reject(self, error: AccessError | OSError, *, seen: Stamp) -> None:
         if seen != self._seen:

@@ -8,15 +8,15 @@ import asyncio
 import json
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPException, HTTPMessage
-from typing import IO, Any
+from http.client import HTTPException
+from typing import Any
 
 import jwt
 import structlog
 
 from holdfastd.access.providers import Provider, is_trustworthy
+from holdfastd.identity.fetching import fetch
 
 log = structlog.get_logger()
 
@@ -24,9 +24,6 @@ _REFRESH_SECONDS = 300.0
 _PAUSE_SECONDS = 10.0
 #: Keys of an issuer that does not answer are trusted for so long.
 _STALE_SECONDS = 24 * 3600.0
-#: A service that stops waits for a fetch that is under way.
-_FETCH_SECONDS = 3.0
-_MAX_BYTES = 1024 * 1024
 
 
 class KeySet:
@@ -54,9 +51,13 @@ class KeySet:
         if time.monotonic() - max(self._fetched, self._tried) >= _REFRESH_SECONDS or not self._keys:
             await self._fetch_again()
 
+    def are_known(self) -> bool:
+        """Tell whether the issuer told its keys lately enough."""
+        return time.monotonic() - self._fetched <= _STALE_SECONDS
+
     def _find(self, header: Mapping[str, Any]) -> jwt.PyJWK | None:
         algorithm, key_id = header.get("alg"), header.get("kid")
-        if algorithm not in self._provider.algorithms or time.monotonic() - self._fetched > _STALE_SECONDS:
+        if algorithm not in self._provider.algorithms or not self.are_known():
             return None
         for key in self._keys:
             # A token that names no key is fine where there is only one.
@@ -90,18 +91,6 @@ class KeySet:
             return True
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Where a redirect leads was trusted by nobody."""
-
-    def redirect_request(self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str) -> None:  # noqa: ARG002 (the library's names)
-        return None
-
-
-# Without https, an issuer is on this machine, where no proxy can reach it.
-_PROXIES = {scheme: proxy for scheme, proxy in urllib.request.getproxies().items() if scheme == "https"}
-_OPENER = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler(_PROXIES))
-
-
 def _fetch_keys(provider: Provider) -> tuple[Mapping[str, Any], ...]:
     url = provider.jwks_url or _discover(provider.issuer)
     keys = _fetch(url).get("keys")
@@ -121,8 +110,7 @@ def _discover(issuer: str) -> str:
 
 
 def _fetch(url: str) -> dict[str, Any]:
-    with _OPENER.open(url, timeout=_FETCH_SECONDS) as answer:
-        content = json.loads(answer.read(_MAX_BYTES))
+    content = json.loads(fetch(url))
     if not isinstance(content, dict):
         raise ValueError("the answer is no JSON object")  # noqa: TRY004 (what came in is wrong, not who called)
     return content

@@ -21,10 +21,13 @@ from holdfastd.store.unprivileged import Account, give_to, run
 
 #: Role that owns the store. Whoever may open the socket is this role: its directory has mode 0700.
 ROLE = "holdfast"
+#: What the server calls itself, so that it is known for what it is whichever of its databases is asked.
+NAME = "holdfast_store"
 #: The kernel refuses more than 107 bytes.
 _LONGEST_SOCKET = 100
 _HAS_PROC = Path("/proc/self/cmdline").exists()
 _SETTINGS = {
+    "cluster_name": NAME,
     "listen_addresses": "",
     "port": "5432",
     "unix_socket_permissions": "0700",

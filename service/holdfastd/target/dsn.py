@@ -113,6 +113,8 @@ def _address(hostspec: str, options: dict[str, str], path: str) -> tuple[str, in
     if "," in hostspec or "," in options.get("host", "") + options.get("port", ""):
         raise InvalidField(path, "The DSN names several hosts; name the one that accepts writes.")
     bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::(\d*))?", hostspec)
+    if hostspec.startswith("[") and not bracketed:
+        raise InvalidField(path, "The host in the DSN stands in brackets and is no IPv6 address; write [2001:db8::1]:5432.")
     host, port = bracketed.groups() if bracketed else hostspec.partition(":")[::2]
     host = _once(host, options, "host", path)
     if not host:

@@ -28,6 +28,8 @@ _NEVER = tuple(
         ),
     )
 )
+#: `10.0.0.256`, `010.0.0.1`, `0x7f.1`: no host is called so, and resolvers take some of it for an address.
+_NUMERIC_END = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)\.?")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -59,7 +61,7 @@ class HostRule:
         try:
             return cls(network=ipaddress.ip_network(host), port=number)
         except ValueError:
-            if bracketed or not _NAME.fullmatch(host.lower()) or "/" in host:
+            if bracketed or not _NAME.fullmatch(host.lower()) or _NUMERIC_END.fullmatch(host.lower()):
                 message = f"{text!r} is no host name, *.name, address, network (whose host bits are 0) or /directory, with or without :port"
                 raise ValueError(message) from None
         return cls(name=_plain(host), port=number)

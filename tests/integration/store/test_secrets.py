@@ -52,6 +52,16 @@ def test_lost_key_is_a_refusal(tmp_path: Path) -> None:
     assert refusal.value.reason is Reason.DSN_UNREADABLE
 
 
+def test_reading_makes_no_key(tmp_path: Path) -> None:
+    """It would open nothing, and everything stored from then on would be lost to the replicas that hold the right one."""
+    token = Secrets(Fernet.generate_key().decode(), tmp_path).encrypt(DSN)
+
+    with pytest.raises(Refused) as refusal:
+        Secrets(None, tmp_path / "data").decrypt(token)
+    assert refusal.value.reason is Reason.DSN_UNREADABLE
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("key", ["hunter2", "aHVudGVyMg==", ",", "hünter2"])
 def test_bad_key_is_named_but_not_shown(tmp_path: Path, key: str) -> None:
     with pytest.raises(InvalidField) as refusal:

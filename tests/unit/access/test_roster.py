@@ -59,7 +59,9 @@ def test_an_issuer_says_what_its_claims_mean():
     """The groups of a token become roles; those that mean nothing grant nothing."""
     provider = read_roster(FILE).providers["https://login.example.org"]
 
-    principal = provider.principal({"email": "bob@example.org", "realm_access": {"roles": ["developers", "cooks", 7]}})
+    principal = provider.principal(
+        {"email": "bob@example.org", "email_verified": True, "realm_access": {"roles": ["developers", "cooks", 7]}}
+    )
 
     assert principal is not None
     assert principal.name == "bob@example.org"
@@ -69,11 +71,31 @@ def test_an_issuer_says_what_its_claims_mean():
 
 @pytest.mark.parametrize(
     "claims",
-    [{}, {"email": ""}, {"email": 5}, {"email": "a\nb"}, {"email": "x" * 201}, {"email": "a@b", "email_verified": False}],
+    [{}, {"email": ""}, {"email": 5}, {"email": "a\nb"}, {"email": "x" * 201}, {"email": " a@b"}, {"email": "schedule:shop"}],
 )
 def test_claims_that_name_nobody_are_nobody(claims):
-    """Not an empty name, not half a name, and not an address that anybody may type."""
-    assert read_roster(FILE).providers["https://login.example.org"].principal(claims) is None
+    """Not an empty name, not half a name, not one that looks like another, and not one that the audit log gives to no caller."""
+    assert read_roster(FILE).providers["https://login.example.org"].principal({"email_verified": True} | claims) is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "is_believed"), [({}, False), (False, False), ("false", False), (None, False), (True, True), ("true", True)]
+)
+def test_only_a_verified_address_is_a_name(stated, is_believed):
+    """Issuers that say nothing of it let anybody type in any address."""
+    claims = {"email": "a@b"} | ({} if stated == {} else {"email_verified": stated})
+
+    assert (read_roster(FILE).providers["https://login.example.org"].principal(claims) is not None) is is_believed
+
+
+def test_an_issuer_gives_no_name_that_is_anothers():
+    """With `` and `corp:` as prefixes, `corp:ada` is whom the second one calls ada."""
+    other = PROVIDER.removeprefix("oidc:\n").replace("login", "other") + "    name_prefix: 'corp:'\n"
+    providers = read_roster(PROVIDER + other).providers
+
+    assert providers["https://login.example.org"].principal({"sub": "corp:ada"}) is None
+    assert providers["https://login.example.org"].principal({"sub": "ada"}).name == "ada"
+    assert providers["https://other.example.org"].principal({"sub": "ada"}).name == "corp:ada"
 
 
 @pytest.mark.parametrize("claims", [{}, {"roles": None}, {"roles": {"dba": 1}}, {"roles": [["dba"]]}, {"roles": 1}])
@@ -103,6 +125,9 @@ def test_claims_without_groups_grant_nothing(claims):
         ("principals:\n  ada: {roles: []}\n  ada: {roles: []}", "line 3: principals.ada: stands here twice"),
         ("principals:\n  7: {roles: []}", "line 2: principals: must be a text; put it in quotes"),
         ("principals:\n  anonymous: {roles: []}", "line 2: principals.anonymous: a name has"),
+        ("principals:\n  'ada ': {roles: []}", "a name has"),
+        ("principals:\n  schedule:shop: {roles: []}", "a name has"),
+        ("principals:\n  local:root: {roles: []}", "a name has"),
         ("principals:\n  ada: {roles: [], certificates: [ci.example.org]}", "is neither `spiffe://domain/path` nor `dns:"),
         ("principals:\n  ada: {roles: [], certificates: ['CN=ci']}", "is neither"),
         (

@@ -1,6 +1,9 @@
 """The certificate to serve with: checked at the start, read again when it changes, kept when the new one is bad."""
 
+import ssl
+
 import pytest
+from structlog.testing import capture_logs
 
 from holdfastd.config.model import ConfigError, Tls
 from holdfastd.identity.certificates import Certificates
@@ -40,6 +43,62 @@ def test_a_bad_certificate_leaves_the_old_one_in_force(tls):
 
     assert certificates.renewed() is None
     assert certificates.current is before
+
+
+def test_what_is_wrong_is_told_once(tls):
+    """Callers knock many times a second; a file that is gone is no exception."""
+    certificates = Certificates(tls)
+
+    with capture_logs() as lines:
+        for spoil in (lambda: tls.certificate.write_bytes(b"nonsense"), tls.key.unlink):
+            spoil()
+            for _ in range(3):
+                assert certificates.renewed() is None
+
+    assert [line["event"] for line in lines] == ["certificate_rejected", "certificate_rejected"]
+
+
+def test_an_expired_certificate_leaves_the_old_one_in_force(tls):
+    """Whoever put last year's file there locks everybody out otherwise."""
+    certificates = Certificates(tls)
+    before = certificates.current
+
+    Authority().issue(dns=["localhost"], hours=-0.5).write(tls.certificate, tls.key)
+
+    with capture_logs() as lines:
+        assert certificates.renewed() is None
+    assert certificates.current is before
+    assert "expired at 2" in lines[0]["problem"]
+
+
+def test_at_the_start_an_expired_certificate_is_told(tls):
+    """And served: jobs and schedules need none, and the next one is taken when it is there."""
+    Authority().issue(dns=["localhost"], hours=-0.5).write(tls.certificate, tls.key)
+
+    with capture_logs() as lines:
+        certificates = Certificates(tls)
+
+    assert [line["event"] for line in lines] == ["certificate_expired"]
+    Authority().issue(dns=["localhost"]).write(tls.certificate, tls.key)
+    assert certificates.renewed() is not None
+
+
+def test_a_pair_that_is_replaced_while_it_is_read_is_not_mixed(tls, monkeypatch):
+    """Certificate and key are two files: the chain of one and the key of the other would end every handshake."""
+    certificates = Certificates(tls)
+    Authority().issue(dns=["localhost"]).write(tls.certificate, tls.key)
+    real = ssl.SSLContext.load_cert_chain
+
+    def replaced_meanwhile(context, *files, **options):
+        real(context, *files, **options)
+        tls.certificate.write_bytes(Authority().issue(dns=["localhost"]).chain)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ssl.SSLContext, "load_cert_chain", replaced_meanwhile)
+        assert certificates.renewed() is None
+    Authority().issue(dns=["localhost"]).write(tls.certificate, tls.key)
+
+    assert certificates.renewed() is not None
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """Fetching the keys of an issuer: what is believed, and what is not."""
 
+import asyncio
+
 import pytest
 
 from holdfastd.access.roster import read_roster
+from holdfastd.identity import fetching
 from holdfastd.identity.key_sets import KeySet
 from support.issuer import Issuer, ec_key
 
@@ -68,6 +71,25 @@ async def test_an_answer_that_holds_no_keys_is_none(issuer, body):
     issuer.body = body
 
     assert await keys_of(issuer, f", jwks_url: '{issuer.url}/keys'").key(HEADER) is None
+
+
+async def test_an_answer_that_drips_is_given_up(issuer, monkeypatch):
+    """Otherwise nobody else's keys would be fetched, and the service could not stop: the library's limit is for each byte."""
+    monkeypatch.setattr(fetching, "LIMIT_SECONDS", 0.3)
+    issuer.pause = 0.1
+
+    async with asyncio.timeout(5):
+        assert await keys_of(issuer, f", jwks_url: '{issuer.url}/keys'").key(HEADER) is None
+
+
+async def test_an_answer_that_is_too_large_is_none(issuer):
+    """However good its beginning is."""
+    issuer.body = b'{"keys": []}' + b" " * fetching.MAX_BYTES
+
+    keys = keys_of(issuer, f", jwks_url: '{issuer.url}/keys'")
+
+    assert await keys.key(HEADER) is None
+    assert not keys.are_known()
 
 
 async def test_a_key_of_another_kind_does_not_fit(issuer):

@@ -216,13 +216,26 @@ async def test_an_issuer_that_does_not_answer_is_believed_by_its_last_keys(issue
     assert await keys.key({"alg": "RS256", "kid": "first"}) is not None
 
 
+async def test_keys_that_were_not_confirmed_for_a_day_are_believed_no_longer(recognition, issuer):
+    """Not for new tokens, and not for those that were checked before: the issuer may have withdrawn them since."""
+    token = issuer.token()
+    await recognition.recognise(token, NOBODY)
+    issuer.answers = False
+    (keys,) = recognition._key_sets.values()
+
+    keys._fetched -= 24 * 3600 + 1
+
+    await refuse(recognition, issuer.token(sub="another"))
+    await refuse(recognition, token)
+
+
 async def test_a_changed_file_ends_what_was_recognised(recognition, tmp_path):
     """Whoever waits for that is told."""
     recognised = await recognition.recognise(TOKEN, NOBODY)
     assert recognised.is_current()
 
     (tmp_path / "access.yaml").write_text("principals: {ada: {roles: []}}")
-    recognition._access.look()
+    await recognition._access.look()
     await recognised.outdated()
 
     assert not recognised.is_current()

@@ -87,6 +87,12 @@ def test_what_is_refused(dsn: str) -> None:
     assert caught.value.__cause__ is None
 
 
+def test_brackets_are_for_addresses_only() -> None:
+    """And the port is not what is wrong then."""
+    with pytest.raises(InvalidField, match="in brackets"):
+        parse("postgresql://me@[::1%25lo]:5432/db")
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Nobody's typing makes it fail otherwise."""
