@@ -14,7 +14,7 @@ from holdfast.v1 import core_pb2 as core
 from holdfast.v1.database_service_pb2 import DsnSource
 from holdfast.v1.job_service_pb2 import WatchJobRequest
 from holdfast.v1.job_service_pb2_grpc import JobServiceStub
-from support.fleet import DRAIN_SECONDS, FAR, Fleet, Migration, migrating, running_fleet, send, until
+from support.fleet import DRAIN_SECONDS, FAR, FAR_TOO, Fleet, Migration, migrating, running_fleet, send, until
 from support.postgres import Server
 from support.service import Service
 
@@ -133,6 +133,21 @@ async def test_replica_cut_off_from_the_target(fleet: Fleet) -> None:
         _, job = await migration.ended()
 
     assert job.epoch == 1
+
+
+async def test_replica_that_cannot_reach_the_target_leaves_it_to_others(fleet: Fleet) -> None:
+    """A broken route of one replica only: after some tries another one takes the job, and ends it."""
+    _, watcher, worker = fleet.replicas
+    async with migrating(fleet, worker, watcher=watcher, name="unreachable", source=DsnSource(env=FAR_TOO)) as migration:
+        fleet.to_target.is_refusing = True
+        fleet.to_target.reset()
+        await migration.taken_over()
+        await migration.let_go()
+        await check_ended_once(migration)
+        _, job = await migration.ended()
+    fleet.to_target.heal()
+
+    assert job.epoch == 2
 
 
 async def test_drained_replica_hands_over_an_index_build(fleet: Fleet) -> None:

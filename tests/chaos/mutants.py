@@ -168,8 +168,8 @@ MUTANTS = (
         edits=(
             (
                 "jobs/context.py",
-                "            await asyncio.sleep(left)\n        self._lost",
-                "            await asyncio.sleep(3600)\n        self._lost",
+                "            await is_set(self._deadline_moved, within=left)\n",
+                "            await is_set(self._deadline_moved, within=3600)\n",
             ),
         ),
         caught_by=("tests/integration/jobs/test_worker.py::test_worker_cut_off_from_the_store_stops_by_its_own_clock",),

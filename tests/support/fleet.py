@@ -19,8 +19,8 @@ from support.postgres import Server, database_name
 from support.proxy import Proxy, proxied
 from support.service import Service, final
 
-#: The reference that leads the last replica through its proxy, and the others straight to the target.
-FAR = "HOLDFAST_TEST_FAR_TARGET"
+#: References that lead the last replica through its proxy, and the others straight to the target; each serves one migration.
+FAR, FAR_TOO = "HOLDFAST_TEST_FAR_TARGET", "HOLDFAST_TEST_FAR_TARGET_TOO"
 #: How long a replica that was asked to stop serves on.
 DRAIN_SECONDS = 1
 #: Three orphan rows; large enough for an index build to be seen.
@@ -31,7 +31,7 @@ CREATE TABLE orders (id integer PRIMARY KEY, customer_id integer, note text);
 INSERT INTO orders SELECT n, CASE WHEN n <= 3 THEN 1000 ELSE 1 + n % 100 END, 'order' FROM generate_series(1, 20000) AS n;
 ANALYZE;
 """
-_POLICY = Policy(
+POLICY = Policy(
     overrides=[
         Override(
             relationship_id="public.orders(customer_id)->public.customers(id)",
@@ -51,7 +51,8 @@ class Fleet:
     server: Server
     replicas: tuple[Service, ...]
     store_dsn: str
-    far_dsn: str
+    #: By reference.
+    far_dsns: dict[str, str]
     to_store: Proxy
     to_target: Proxy
 
@@ -88,29 +89,28 @@ def send(replica: Service, number: signal.Signals) -> None:
 @asynccontextmanager
 async def running_fleet(server: Server) -> AsyncIterator[Fleet]:
     """Run three replicas."""
-    store, far = await server.create_database(), await server.create_database()
+    store = await server.create_database()
+    far = {name: await server.create_database() for name in (FAR, FAR_TOO)}
     async with proxied(server.port) as to_store, proxied(server.port) as to_target:
         settings = {
             "HOLDFAST_SECRET_KEY": Fernet.generate_key().decode(),
             "HOLDFAST_LOG_FORMAT": "json",
             "HOLDFAST_DRAIN_SECONDS": str(DRAIN_SECONDS),
         }
-        near = settings | {"HOLDFAST_STORE_URL": store, FAR: far}
-        through = settings | {
-            "HOLDFAST_STORE_URL": store.replace(f":{server.port}/", f":{to_store.port}/"),
-            FAR: far.replace(f":{server.port}/", f":{to_target.port}/"),
-        }
+        near = settings | {"HOLDFAST_STORE_URL": store} | far
+        through = settings | {"HOLDFAST_STORE_URL": store.replace(f":{server.port}/", f":{to_store.port}/")}
+        through |= {name: dsn.replace(f":{server.port}/", f":{to_target.port}/") for name, dsn in far.items()}
         replicas = (Service(near), Service(near), Service(through))
         try:
             await asyncio.gather(*(replica.start() for replica in replicas))
-            yield Fleet(server=server, replicas=replicas, store_dsn=store, far_dsn=far, to_store=to_store, to_target=to_target)
+            yield Fleet(server=server, replicas=replicas, store_dsn=store, far_dsns=far, to_store=to_store, to_target=to_target)
         finally:
             to_store.heal()
             for replica in replicas:
                 with contextlib.suppress(ProcessLookupError):
                     send(replica, signal.SIGCONT)
             await asyncio.gather(*(replica.discard() for replica in replicas))
-            for dsn in (store, far):
+            for dsn in (store, *far.values()):
                 await server.drop_database(database_name(dsn))
 
 
@@ -154,12 +154,12 @@ async def migrating(
     fleet: Fleet, worker: Service, *, watcher: Service, name: str, source: DsnSource | None = None
 ) -> AsyncIterator[Migration]:
     """Have one replica apply a plan to a new database, until its index build waits; followed through another replica."""
-    dsn = fleet.far_dsn if source else await fleet.server.create_database()
+    dsn = fleet.far_dsns[source.env] if source else await fleet.server.create_database()
     await fleet.server.execute(SHOP, database=database_name(dsn))
     async with watcher.client() as client:
         await client.add_database(name, source or DsnSource(inline=dsn))
         await final(client.audit(name))
-        plan = await client.plan(name, _POLICY)
+        plan = await client.plan(name, POLICY)
         await client.approve_plan(plan.id)
         blocker = await asyncpg.connect(dsn)
         await blocker.execute("BEGIN; UPDATE orders SET note = 'busy' WHERE id = 10")

@@ -59,8 +59,8 @@ async def fence(session: TargetSession) -> None:
     if later is not None:
         message = (
             f"The ledger of this database knows that job {later['job_id']} (epoch {later['epoch']}) worked here after this one (epoch"
-            f" {job.epoch}), so the service's store is older than the database; was it restored from a backup? Nothing was touched: audit"
-            " the database, then apply a plan or roll one back as what is there demands."
+            f" {job.epoch}). Either the service's store was restored from a backup, or another Holdfast works here, too. Nothing was"
+            " touched: audit the database, then apply a plan or roll one back as what is there demands."
         )
         raise Refused(message, reason=Reason.JOB_STATE, facts={"job": later["job_id"]})
     await session.work.execute(QUERIES["write_fence"], job.id, job.epoch)

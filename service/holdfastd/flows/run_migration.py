@@ -6,6 +6,7 @@ Every step asks the catalog and the ledger what is done, so going on after a los
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import Cancelled, HoldfastError, Reason, Unavailable
@@ -29,6 +30,9 @@ from holdfastd.target.errors import FAILURES, translate, translate_step
 from holdfastd.target.identity import read_identity, session_role
 
 _TRIES = 12
+#: Then another replica may try, from where it is.
+_TRIES_IN_A_ROW = 4
+_STAYS_AWAY_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 15.0
 
 Work = Callable[[TargetSession, DatabaseRecord, PlanRecord], Awaitable[tuple[Verification, ...]]]
@@ -116,9 +120,10 @@ async def _persist(
 ) -> tuple[Verification, ...]:
     """Try again, in a new session, while the target comes and goes; a try that got done what lasts gives the job all tries again.
 
-    Who cancels meanwhile has to wait for one more try, to learn more.
+    After some tries the job goes to another replica, if there is one; the tries of all count together. Who cancels meanwhile has to wait
+    for one more try, to learn more.
     """
-    attempt, reached = 0, context.lasting
+    attempt, reached = context.job.passed_on * _TRIES_IN_A_ROW, context.lasting
     while True:
         was_cancelled = context.is_cancelled
         attempt = attempt + 1 if context.lasting == reached else 1
@@ -128,13 +133,24 @@ async def _persist(
         except Unavailable as error:
             if error.reason is not Reason.TARGET_UNREACHABLE:
                 raise
-            if attempt == _TRIES or was_cancelled:
+            if attempt >= _TRIES or was_cancelled:
                 raise unexplained(Cancelled() if was_cancelled else error, context.job) from error
-            pause = min(2.0 ** (attempt - 2), _LONGEST_PAUSE_SECONDS)
-            message = f"{error.message} Attempt {attempt} of {_TRIES}; next try in {pause:.1f} s."
-            await context.record(Happening(kind=EventKind.RETRY, message=message))
-            with suppress(Cancelled):
-                await _wait(context, pause)
+            await _wait_for_next(context, error, attempt)
+
+
+async def _wait_for_next(context: JobContext, error: Unavailable, attempt: int) -> None:
+    """Say what is tried next, and wait for it; or leave that to another replica, which LeaseLost tells."""
+    pause = min(2.0 ** (attempt - 2), _LONGEST_PAUSE_SECONDS)
+    is_passed_on = attempt % _TRIES_IN_A_ROW == 0 and not context.paused_by
+    if is_passed_on:
+        pause = max(pause, _STAYS_AWAY_SECONDS)
+    who = "another replica may try at once, this one" if is_passed_on else "next try"
+    message = f"{error.message} Attempt {attempt} of {_TRIES}; {who} in {pause:.1f} s."
+    await context.record(Happening(kind=EventKind.RETRY, message=message))
+    if is_passed_on:
+        context.pass_on(timedelta(seconds=pause))
+    with suppress(Cancelled):
+        await _wait(context, pause)
 
 
 async def _wait(context: JobContext, seconds: float) -> None:

@@ -11,7 +11,7 @@ import structlog
 from holdfastd.flows.context import Caller, Services
 from holdfastd.flows.deeds import deed
 from holdfastd.jobs.model import JobKind
-from holdfastd.jobs.schedule import MOST_COUNTED, NeverDue, Outlook, Recurrence, check, following, look_ahead, put_off
+from holdfastd.jobs.schedule import LATEST, MOST_COUNTED, NeverDue, Outlook, Recurrence, check, following, look_ahead, put_off
 from holdfastd.store import audit_log, audits, databases, jobs, schedules
 from holdfastd.store.model import ScheduleRecord
 
@@ -34,7 +34,8 @@ async def put(
         record = await databases.get(connection, database)
         doing.subject = record.id
         known = await schedules.find(connection, record.id)
-        if known is not None and known.recurrence == recurrence:
+        # Further away than the next due time is what was set by a clock that was wrong then.
+        if known is not None and known.recurrence == recurrence and known.due_time <= following(recurrence, now) + LATEST:
             wanted = replace(known, estimate_after=estimate_after, principal=caller.principal)
         else:
             due = following(recurrence, now)

@@ -5,11 +5,12 @@ whoever slept that long must assume a successor.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from holdfastd.errors import Cancelled, LeaseLost, Unavailable
 from holdfastd.jobs.model import EventKind, Happening, Job, Progress
@@ -38,10 +39,12 @@ class JobContext:
         self._observer: Observer = observer or Nobody()
         self._ttl = ttl
         self._deadline = claimed_at + ttl.total_seconds()
+        self._deadline_moved = asyncio.Event()
         self._asked = leases.Asked(cancel=job.cancel_requested, paused_by=job.paused_by)
         #: Set when anything changed that raise_if_stopped or paused_by tell.
         self._news = asyncio.Event()
         self._handed_over = False
+        self._stays_away = timedelta(0)
         self._lost = False
         self._next_progress = 0.0
 
@@ -94,12 +97,37 @@ class JobContext:
         self._handed_over = True
         self._news.set()
 
+    @property
+    def stays_away(self) -> timedelta:
+        """How long this replica leaves the job to others once it is given back."""
+        return self._stays_away
+
+    def pass_on(self, stays_away: timedelta) -> NoReturn:
+        """Give the job to another replica, which may reach what this one does not. Raises LeaseLost.
+
+        This one stays away so long, and goes on itself when nobody else took the job.
+        """
+        self._stays_away = stays_away
+        self.hand_over()
+        raise LeaseLost(f"job {self.job.id} is left to a replica that reaches its database")
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
-        """Lend a transaction of the store that commits only while the job is ours."""
+        """Lend a transaction of the store that commits only while the job is ours. Do nothing to the target meanwhile.
+
+        However slow the store is, nobody can take the job before the end; so the lease lasts until then, and is renewed at the end.
+        """
         async with self._store.transaction() as connection:
             await leases.hold(connection, self.job)
-            yield connection
+            deadline, self._deadline = self._deadline, math.inf
+            try:
+                yield connection
+                sent = time.monotonic()
+                await leases.renew(connection, self.job, self._ttl)
+                deadline = sent + self._ttl.total_seconds()
+            finally:
+                self._deadline = deadline
+                self._deadline_moved.set()
 
     async def write(self, write: Callable[[Any], Awaitable[object]]) -> None:
         """Write to the store in a transaction; a store that is away is tried again as long as the lease lasts."""
@@ -133,13 +161,17 @@ class JobContext:
         Apart from `keep`, which may be waiting for a store that is cut off without a word.
         """
         while (left := self._deadline - time.monotonic()) > 0:
-            await asyncio.sleep(left)
+            await is_set(self._deadline_moved, within=left)
+            self._deadline_moved.clear()
         self._lost = True
         self._news.set()
         raise LeaseLost(f"job {self.job.id} was not renewed in time")
 
     async def _renew(self) -> None:
         sent = time.monotonic()
+        if self._deadline == math.inf:
+            # It would wait for our own transaction.
+            return
         if not self.is_held:
             raise LeaseLost(f"job {self.job.id} was not renewed in time")
         try:
@@ -152,4 +184,4 @@ class JobContext:
         if asked != self._asked:
             self._asked = asked
             self._news.set()
-        self._deadline = sent + self._ttl.total_seconds()
+        self._deadline = max(self._deadline, sent + self._ttl.total_seconds())

@@ -7,6 +7,7 @@ it ended. All who watch one job on a replica share one tail; a watch is a positi
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass
 
 from holdfastd.jobs.model import Event, Job
@@ -35,11 +36,14 @@ class Feed:
     ) -> AsyncIterator[Job | tuple[Event, ...] | None]:
         """Yield the job, its events after the sequence some at a time, None after silence, and the job again once it ended.
 
-        NotFound when the job is unknown, Pruned when events are gone, Unavailable when this replica stops or the store is away.
+        NotFound when the job is unknown, Pruned when events are gone or never were, Unavailable when this replica stops or the store is
+        away.
         """
         sequence = after_sequence
         async with self._tail(store, stopping, job_id) as tail:
             yield await tail.snapshot()
+            if sequence > tail.last:
+                await tail.check_reached(sequence)
             while True:
                 events = tail.after(sequence)
                 if not events and sequence < tail.last:
@@ -60,7 +64,9 @@ class Feed:
         # Whoever does not read may hold a tail that failed long ago.
         if watched is None or watched.tail.failure is not None:
             tail = Tail(store, job_id, stopping)
-            watched = self._watched[job_id] = _Watched(tail, asyncio.create_task(tail.run(), name=f"holdfast-tail-{job_id}"))
+            # Not in the context of whoever happens to be first: the tail outlives that call, and is no part of its log lines and trace.
+            task = asyncio.create_task(tail.run(), name=f"holdfast-tail-{job_id}", context=Context())
+            watched = self._watched[job_id] = _Watched(tail, task)
         watched.watchers += 1
         try:
             yield watched.tail

@@ -163,3 +163,5 @@ class Job:
     paused_by: str = ""
     #: Workers in a row that were lost while they held the job, with nothing done in between.
     lost_workers: int = 0
+    #: How often it was given back because its database was out of reach, with nothing done in between.
+    passed_on: int = 0

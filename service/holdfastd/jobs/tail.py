@@ -90,6 +90,17 @@ class Tail:
                     raise
             await asyncio.sleep(_PAUSE_SECONDS)
 
+    async def check_reached(self, sequence: int) -> None:
+        """Raise Pruned when there is no such event yet: whoever heard of it heard of it from a store that has lost it since."""
+        async with self._store.connection() as connection:
+            if sequence <= await jobs.last_sequence(connection, self._job_id):
+                return
+        message = (
+            f"The resume token is ahead of the events of job {self._job_id}: the store was put back from a backup, or failed over."
+            " Watch the job without a token."
+        )
+        raise Pruned(message, reason=Reason.EVENTS_PRUNED, facts={"job": self._job_id})
+
     async def told(self, *, within: float) -> bool:
         """Wait for news; False when there are none in time."""
         return await is_set(self._told, within=within)

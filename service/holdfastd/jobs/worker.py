@@ -155,7 +155,7 @@ class Worker:
     async def _give_back(self, context: JobContext) -> None:
         with contextlib.suppress(Unavailable):
             async with self._store.connection() as connection:
-                await leases.give_back(connection, context.job)
+                await leases.give_back(connection, context.job, stays_away=context.stays_away)
 
     async def _run(self, context: JobContext) -> _Ending:
         """Run the job's code while its lease is kept; losing the lease stops the code wherever it is."""

@@ -26,22 +26,26 @@ _EVENTS = """
         WHERE jobs.end_time < clock_timestamp() - $1::interval
         LIMIT $2))
 """
-# Its job, results and events go along; an unfinished job has no end_time.
-_AUDITS = """
+_OLD_AUDITS = """
+    SELECT audits.id
+    FROM jobs JOIN audits ON audits.id = jobs.audit_id
+    WHERE jobs.end_time < clock_timestamp() - $1::interval
+      AND NOT EXISTS (SELECT FROM plans WHERE plans.audit_id = audits.id)
+      AND (jobs.state <> 'SUCCEEDED' OR $3 <= (
+        SELECT count(*)
+        FROM (
+            SELECT FROM audits AS later JOIN jobs AS ended ON ended.audit_id = later.id
+            WHERE later.database_id = audits.database_id AND later.id > audits.id AND ended.state = 'SUCCEEDED'
+            LIMIT $3
+        ) AS later))
+    LIMIT $2
+    FOR UPDATE OF audits
+"""
+# Its job, results and events go along; an unfinished job has no end_time. Asked a second time, now that nobody can make a plan from it:
+# a plan that was being made when we looked would go along, too.
+_DELETE_AUDITS = """
     DELETE FROM audits
-    WHERE id IN (
-        SELECT audits.id
-        FROM jobs JOIN audits ON audits.id = jobs.audit_id
-        WHERE jobs.end_time < clock_timestamp() - $1::interval
-          AND NOT EXISTS (SELECT FROM plans WHERE plans.audit_id = audits.id)
-          AND (jobs.state <> 'SUCCEEDED' OR $3 <= (
-            SELECT count(*)
-            FROM (
-                SELECT FROM audits AS later JOIN jobs AS ended ON ended.audit_id = later.id
-                WHERE later.database_id = audits.database_id AND later.id > audits.id AND ended.state = 'SUCCEEDED'
-                LIMIT $3
-            ) AS later))
-        LIMIT $2)
+    WHERE id = ANY ($1) AND NOT EXISTS (SELECT FROM plans WHERE plans.audit_id = audits.id)
 """
 
 
@@ -62,7 +66,8 @@ async def prune_events(connection: Any, older_than: timedelta, limit: int) -> in
 
 async def prune_audits(connection: Any, older_than: timedelta, limit: int) -> int:
     """Delete audits that ended so long ago, with their jobs: not the last that succeeded, nor one that a plan was made from."""
-    return _deleted(await connection.execute(_AUDITS, older_than, limit, _AUDITS_KEPT))
+    old = await connection.fetch(_OLD_AUDITS, older_than, limit, _AUDITS_KEPT)
+    return _deleted(await connection.execute(_DELETE_AUDITS, [row["id"] for row in old]))
 
 
 def _deleted(status: str) -> int:

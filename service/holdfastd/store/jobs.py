@@ -186,6 +186,7 @@ def read_job(row: Any) -> Job:
         "pause_requested",
         "paused_by",
         "lost_workers",
+        "passed_on",
     )
     return Job(
         kind=JobKind(row["kind"]),

@@ -34,7 +34,8 @@ _BRIEFLY = "set_config('idle_in_transaction_session_timeout', '10s', true)"
 _APPEND = f"""
     WITH fenced AS (
         UPDATE jobs
-        SET last_sequence = last_sequence + 1, progress = coalesce($4, progress), lost_workers = CASE WHEN $5 THEN 0 ELSE lost_workers END
+        SET last_sequence = last_sequence + 1, progress = coalesce($4, progress), lost_workers = CASE WHEN $5 THEN 0 ELSE lost_workers END,
+            passed_on = CASE WHEN $5 THEN 0 ELSE passed_on END
         WHERE id = $1 AND epoch = $2 AND state = 'RUNNING'
         RETURNING last_sequence
     )
@@ -143,14 +144,20 @@ async def finish(
     await notify(connection, WORK_CHANNEL, job.id)
 
 
-async def give_back(connection: Any, job: Job) -> None:
-    """End the lease at once, so that whoever looks next goes on with the job. Does nothing when it is no longer ours."""
+async def give_back(connection: Any, job: Job, *, stays_away: timedelta = timedelta(0)) -> None:
+    """End the lease at once, so that whoever looks next goes on with the job. Does nothing when it is no longer ours.
+
+    Whoever lived to give it back was not lost: those lost before are no longer lost in a row.
+    `stays_away`: how long the giver leaves the job to others, which may reach what it does not.
+    """
     released = """
-        UPDATE jobs SET lease_owner = NULL, lease_end = clock_timestamp()
+        UPDATE jobs
+        SET lease_owner = NULL, lease_end = clock_timestamp(), lost_workers = 0, passed_on = passed_on + ($3 > interval '0')::integer,
+            passed_on_by = coalesce(lease_owner, ''), passed_on_until = clock_timestamp() + $3
         WHERE id = $1 AND epoch = $2 AND state = 'RUNNING'
         RETURNING id
     """
-    if await connection.fetchval(released, job.id, job.epoch) is not None:
+    if await connection.fetchval(released, job.id, job.epoch, stays_away) is not None:
         await notify(connection, WORK_CHANNEL, job.id)
 
 

@@ -1,18 +1,30 @@
 """Bringing the store's schema up to date.
 
 In comes a connection; out goes the schema `holdfastd` with every numbered migration applied once, whoever else starts at the same
-moment. A migration that was applied is never edited: its checksum is kept.
+moment. A migration that was applied is never edited: its checksum is kept. Whoever waits for a lock on a table keeps all others from
+the table, replicas at work included; so it is tried for a moment only, again and again, and given up in the end.
 """
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+import asyncpg
+import structlog
+
 from holdfastd.errors import Reason, Unavailable
+
+log = structlog.get_logger()
 
 #: Any number will do, as long as all replicas agree ("hold" in ASCII).
 _LOCK = 0x686F6C64
+
+_LOCK_TIMEOUT = "1s"
+_TRIES = 30
+#: Long enough for those who queued behind us to get their turn.
+_PAUSE_SECONDS = 2.0
 
 _APPLIED = """
 CREATE TABLE IF NOT EXISTS holdfastd.migrations (
@@ -49,9 +61,26 @@ def read_migrations() -> tuple[Migration, ...]:
 
 
 async def migrate(connection: Any) -> int:
-    """Apply what is missing, all or nothing, and return how many migrations that were."""
+    """Apply what is missing, all or nothing, and return how many migrations that were; Unavailable when others keep the tables locked."""
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return await _migrate(connection)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            log.warning("store_migration_waits", attempt=attempt, of=_TRIES)
+        await asyncio.sleep(_PAUSE_SECONDS)
+    message = (
+        "The store cannot be migrated, because a transaction keeps its tables locked (a dump or another long one; pg_stat_activity shows"
+        " which); wait for its end, or end it, and start again. Nothing was changed."
+    )
+    raise Unavailable(message, reason=Reason.STORE_UNAVAILABLE)
+
+
+async def _migrate(connection: Any) -> int:
     async with connection.transaction():
+        # For another replica's migration, however long it takes; it ends by itself.
+        await connection.execute("SET LOCAL lock_timeout = 0")
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
         # IF NOT EXISTS would ask for the privilege to create schemas even when the schema is there.
         if not await connection.fetchval("SELECT to_regnamespace('holdfastd') IS NOT NULL"):
             await connection.execute("CREATE SCHEMA holdfastd")

@@ -33,7 +33,8 @@ _OPEN = """
            count(*) FILTER (
                WHERE jobs.state = 'RUNNING' AND NOT jobs.pause_requested AND jobs.progress ->> 'waiting_for' <> ''
            ) AS held_back,
-           min(jobs.create_time) FILTER (WHERE jobs.state = 'QUEUED' AND NOT jobs.pause_requested) AS oldest
+           min(CASE WHEN jobs.state = 'QUEUED' THEN jobs.create_time WHEN jobs.lease_end < clock_timestamp() THEN jobs.lease_end END)
+               FILTER (WHERE NOT jobs.pause_requested) AS oldest
     FROM jobs
     JOIN databases ON databases.id = jobs.database_id
     WHERE jobs.state IN ('QUEUED', 'RUNNING')
@@ -83,7 +84,7 @@ class OpenJobs:
     paused: int
     #: Running, not paused, and nothing moves: a lock is waited for, or others are served first.
     held_back: int
-    #: When the one that has been queued for longest was asked for; None: none may begin.
+    #: Since when the one waits that nobody has worked on for longest: queued, or given back or lost by its replica; None: none does.
     oldest: datetime | None
 
 

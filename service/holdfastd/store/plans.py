@@ -23,7 +23,10 @@ async def insert(connection: Any, *, database_id: str, audit_id: str, author: st
     try:
         async with connection.transaction():
             plan_id = await connection.fetchval(statement, database_id, audit_id, author, encode(plan))
-    except asyncpg.ForeignKeyViolationError:
+    except asyncpg.ForeignKeyViolationError as error:
+        if error.constraint_name == "plans_audit_id_fkey":
+            message = f"The audit {audit_id} was deleted just now, as it is older than audits are kept; audit again."
+            raise NotFound(message, reason=Reason.AUDIT_NOT_FOUND, facts={"audit": audit_id}) from None
         raise NotFound("The database was removed just now.", reason=Reason.DATABASE_NOT_FOUND) from None
     return await get(connection, plan_id)
 

@@ -24,6 +24,16 @@ _CONNECT_SECONDS = 10
 _CONNECTIONS = 10
 #: Gone at the next try, though the connection is still there. A newer replica that migrates the store invalidates prepared statements.
 _PASSING = (TimeoutError, asyncpg.InternalClientError, asyncpg.InvalidCachedStatementError)
+#: What a server in trouble answers, by class: it is a standby now; a disk, the memory or the connections are at their end; somebody
+#: stopped the statement; a deadlock; a lock that was not to be had in time; an error of its disk.
+_TROUBLE = (
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.PostgresSystemError,
+)
 
 
 class Store:
@@ -88,7 +98,10 @@ class Store:
             yield connection
             seconds = None
         except LOST as error:
-            if isinstance(error, _PASSING) or _is_closed(connection):
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                # The address may lead to the new primary by now, and open connections still to the old one.
+                await self._pool.expire_connections()
+            if isinstance(error, _PASSING + _TROUBLE) or _is_closed(connection):
                 raise _unavailable(error) from error
             raise
         finally:

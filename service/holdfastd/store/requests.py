@@ -18,10 +18,13 @@ async def recall(connection: Any, *, principal: str, method: str, request_id: st
         ON CONFLICT DO NOTHING
         RETURNING true
     """
-    if await connection.fetchval(claim, *key, digest):
-        return None
     query = "SELECT digest, answer_id FROM requests WHERE (principal, method, request_id) = ($1, $2, $3)"
-    known = await connection.fetchrow(query, *key)
+    known = None
+    while known is None:
+        if await connection.fetchval(claim, *key, digest):
+            return None
+        # None when the answer grew too old, and went, since the insert.
+        known = await connection.fetchrow(query, *key)
     if known["digest"] != digest:
         message = f"request_id {request_id} was used for another request; choose a new UUID for every new request."
         raise AlreadyExists(message, reason=Reason.REQUEST_ID_REUSED, facts={"request_id": request_id})

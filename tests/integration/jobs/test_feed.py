@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from contextvars import ContextVar
 from datetime import timedelta
 
 import pytest
 
-from holdfastd.errors import NotFound, Reason, Unavailable
+from holdfastd.errors import NotFound, Pruned, Reason, Unavailable
 from holdfastd.jobs import feed, tail
 from holdfastd.jobs.model import Event, Job, JobState
 from holdfastd.store import jobs, leases
@@ -181,3 +182,45 @@ async def test_a_stopping_replica_ends_its_watches_and_leaves_no_task(store: Sto
 
     assert stopped.value.reason is Reason.SHUTTING_DOWN
     assert len(asyncio.all_tasks()) == before
+
+
+async def test_a_token_from_events_that_were_lost_is_refused(store: Store, taken: Job) -> None:
+    """A store that was put back from a backup counts on from an earlier event; going on after a later one would leave some out."""
+    await _append(store, taken, "a", "b")
+    async with aclosing(_watch(store, taken.id, 3)) as items:
+        await anext(items)
+        with pytest.raises(Pruned) as refusal:
+            await asyncio.wait_for(anext(items), 5)
+
+    assert refusal.value.reason is Reason.EVENTS_PRUNED
+
+
+async def test_a_token_of_an_event_that_was_just_told_elsewhere_goes_on(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when this replica has not yet read as far."""
+    monkeypatch.setattr(tail, "_KEPT", 2)
+    shared, stopping = feed.Feed(), asyncio.Event()
+    async with aclosing(shared.watch(store, stopping, taken.id, 0)) as earlier:
+        await anext(earlier)
+        await _append(store, taken, *"abcdefgh")
+        async with aclosing(shared.watch(store, stopping, taken.id, 8)) as later:
+            await anext(later)
+            await _append(store, taken, "i")
+            event = await asyncio.wait_for(anext(later), 5)
+
+    assert [_name(one) for one in event] == [9]
+
+
+async def test_what_reads_for_all_belongs_to_no_caller(store: Store, taken: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tail outlives the call that began it: neither its log lines nor its spans may go on under that call's name."""
+    caller, read_for, get = ContextVar("caller", default="nobody"), list[str](), jobs.get
+
+    async def listening_get(connection: object, job_id: str) -> Job:
+        read_for.append(caller.get())
+        return await get(connection, job_id)
+
+    monkeypatch.setattr(jobs, "get", listening_get)
+    caller.set("ann")
+    async with aclosing(_watch(store, taken.id, 0)) as items:
+        await anext(items)
+
+    assert read_for == ["nobody"]

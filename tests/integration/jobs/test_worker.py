@@ -470,3 +470,48 @@ async def test_worker_cut_off_from_the_store_stops_by_its_own_clock(store: Store
 
     assert (job.state, job.epoch) == (JobState.SUCCEEDED, 2)
     assert await kinds(store, job) == [EventKind.STARTED, EventKind.RESUMED, EventKind.ENDED]
+
+
+async def test_worker_outlives_a_store_that_became_read_only(store: Store, queued: Job) -> None:
+    """A failover that leads to the standby first: nothing can be claimed, nor renewed; once it can, work goes on."""
+    turn = """
+        DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {}', current_database()); END $$;
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    """
+    async with store.connection() as connection:
+        await connection.execute(turn.format("on"))
+    async with working(store, nothing, poll=timedelta(seconds=0.05)):
+        async with asyncio.timeout(10):
+            while not await _is_refused(store):
+                await asyncio.sleep(0.02)
+        async with store.connection() as connection:
+            await connection.execute("SET default_transaction_read_only = off")
+            await connection.execute(turn.format("off"))
+        job = await ended(store, queued)
+
+    assert job.state is JobState.SUCCEEDED
+
+
+async def _is_refused(store: Store) -> bool:
+    """Tell whether the store takes no writes."""
+    try:
+        async with store.connection() as connection:
+            await leases.claim(connection, "other", SHORT, [])
+    except Unavailable as error:
+        return error.facts["error"] == "ReadOnlySQLTransactionError"
+    return False
+
+
+async def test_lease_lasts_as_long_as_its_transaction(store: Store, queued: Job) -> None:
+    """A store so slow that saving takes longer than a lease: nobody can take the job meanwhile, so nothing is lost, nor done again."""
+
+    async def save(context: JobContext) -> Sequence[Verification]:
+        async with context.transaction() as connection:
+            await connection.execute("SELECT pg_sleep($1)", 2 * SHORT.total_seconds())
+        context.raise_if_stopped()
+        return ()
+
+    async with working(store, save, ttl=SHORT, poll=timedelta(seconds=0.05)):
+        job = await ended(store, queued)
+
+    assert (job.state, job.epoch) == (JobState.SUCCEEDED, 1)

@@ -1,5 +1,6 @@
 """What is old goes; what a rollback, a comparison or a repeated request still needs stays."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -136,3 +137,32 @@ async def test_one_replica_keeps_house_at_a_time(store: Store) -> None:
         told.append(await housekeeping.is_ours(third))
 
     assert told == [True, False, True]
+
+
+async def test_plan_that_is_being_made_keeps_its_audit(store: Store) -> None:
+    """Housekeeping that came first would take the plan along, after whoever made it was told its id."""
+    database = await add_database(store)
+    old = await ended_audit(store, database, days_ago=200)
+    for _ in range(2):
+        await ended_audit(store, database, days_ago=1)
+    async with store.transaction() as connection:
+        plan = await plans.insert(connection, database_id=database.id, audit_id=old, author="ann", plan=a_plan())
+        pruning = asyncio.create_task(prune_audits(store))
+        async with asyncio.timeout(5):
+            while not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+                await asyncio.sleep(0.01)
+    left = await pruning
+
+    assert old in left
+    async with store.connection() as connection:
+        assert (await plans.get(connection, plan.id)).id == plan.id
+
+
+async def test_plan_from_an_audit_that_goes_is_refused(store: Store) -> None:
+    """Whoever plans from an audit that is deleted this very moment is told which audit is missing, not that the database is."""
+    database = await add_database(store)
+    with pytest.raises(NotFound) as missing:
+        async with store.transaction() as connection:
+            await plans.insert(connection, database_id=database.id, audit_id="audit-0", author="ann", plan=a_plan())
+
+    assert missing.value.reason is Reason.AUDIT_NOT_FOUND

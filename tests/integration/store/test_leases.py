@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -186,6 +187,35 @@ async def test_giving_back_and_pausing_lose_nobody(store: Store) -> None:
     paused = await _claim(store)
 
     assert (given_back.lost_workers, paused.lost_workers, paused.epoch, paused.paused_by) == (0, 0, 3, "ann")
+
+
+async def test_a_worker_that_gives_back_ends_the_row_of_lost_ones(store: Store) -> None:
+    """The next one takes over from nobody: neither counted as a takeover nor nearer to the end of the job."""
+    await add_audit(store, await add_database(store))
+    job = await _take_over(store, 3)
+    async with store.transaction() as connection:
+        await leases.give_back(connection, job)
+
+    assert (job.lost_workers, (await _claim(store)).lost_workers) == (3, 0)
+
+
+async def test_job_passed_on_is_left_to_others_for_a_while(store: Store) -> None:
+    """Whoever cannot reach its database stays away from it first, and goes on when nobody else took it."""
+    await add_audit(store, await add_database(store))
+    job = await _claim(store, "far")
+    async with store.transaction() as connection:
+        await leases.give_back(connection, job, stays_away=LONG)
+        kept_away = await leases.claim(connection, "far", LONG)
+        taken = await leases.claim(connection, "near", LONG)
+        assert taken is not None
+        await leases.give_back(connection, taken, stays_away=timedelta(microseconds=1))
+        again = await leases.claim(connection, "near", LONG)
+        assert again is not None
+        await leases.append_event(connection, replace(again, kind=JobKind.APPLICATION), an_event(), Progress(done=1))
+        got_on = await jobs.get(connection, job.id)
+
+    assert kept_away is None
+    assert (taken.passed_on, taken.lost_workers, again.passed_on, got_on.passed_on) == (1, 0, 2, 0)
 
 
 async def test_paused_job_is_not_begun(store: Store) -> None:

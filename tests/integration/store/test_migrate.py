@@ -1,6 +1,8 @@
 """The schema comes to be once, whoever starts."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import asyncpg
@@ -8,6 +10,7 @@ import pytest
 
 from holdfastd.errors import Unavailable
 from holdfastd.findings.model import Severity
+from holdfastd.store import migrate as migrate_module
 from holdfastd.store.documents import encode
 from holdfastd.store.migrate import migrate, read_migrations
 from support.postgres import Server
@@ -101,3 +104,53 @@ async def test_foreign_keys_have_indexes(database: str) -> None:
     await connection.close()
 
     assert unindexed == []
+
+
+@asynccontextmanager
+async def _dumping(database: str) -> AsyncIterator[asyncpg.Connection]:
+    """The store of the first version, in the middle of being dumped."""
+    dump = await asyncpg.connect(database)
+    await dump.execute("CREATE SCHEMA holdfastd")
+    await dump.execute(migrate_module._APPLIED)
+    first = read_migrations()[0]
+    await dump.execute(first.sql)
+    await dump.execute("INSERT INTO holdfastd.migrations VALUES (1, $1, $2)", first.name, first.checksum)
+    await dump.execute("BEGIN; LOCK TABLE holdfastd.jobs IN ACCESS SHARE MODE")
+    try:
+        yield dump
+    finally:
+        await dump.close()
+
+
+async def test_migration_does_not_keep_replicas_from_the_store_while_it_is_dumped(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for the end of the dump, but not in the queue for the table, where the replicas at work would wait behind it."""
+    monkeypatch.setattr(migrate_module, "_LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(migrate_module, "_PAUSE_SECONDS", 0.2)
+    async with _dumping(database) as dump:
+        migrating = asyncio.create_task(_migrate(database))
+        replica = await asyncpg.connect(database, command_timeout=3)
+        for _ in range(3):
+            await _until_it_waits(replica)
+            await replica.execute("SELECT count(*) FROM holdfastd.jobs")
+        await dump.execute("COMMIT")
+        applied = await asyncio.wait_for(migrating, 10)
+        await replica.close()
+
+    assert applied == len(read_migrations()) - 1
+
+
+async def _until_it_waits(connection: asyncpg.Connection) -> None:
+    async with asyncio.timeout(5):
+        while not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+            await asyncio.sleep(0.01)
+
+
+async def test_migration_is_given_up_in_the_end(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts the new version is told what to look for, and the store is as it was."""
+    monkeypatch.setattr(migrate_module, "_LOCK_TIMEOUT", "20ms")
+    monkeypatch.setattr(migrate_module, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(migrate_module, "_TRIES", 2)
+    async with _dumping(database) as dump:
+        with pytest.raises(Unavailable, match="keeps its tables locked"):
+            await _migrate(database)
+        assert await dump.fetchval("SELECT max(number) FROM holdfastd.migrations") == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -66,3 +67,24 @@ async def test_ids_of_other_principals_do_not_meet(store: Store) -> None:
 
     async with store.transaction() as connection:
         assert await requests.recall(connection, **KEY | {"principal": "bob"}, digest="other") is None
+
+
+async def test_answer_that_is_forgotten_this_very_moment(store: Store) -> None:
+    """Between finding that the request is known and reading its answer: the request is new then."""
+    database = await add_database(store)
+    await _apply(store, database)
+
+    class Pruned:
+        """A connection on which the answer goes between two statements."""
+
+        def __init__(self, connection: Any) -> None:
+            self._connection = connection
+            self.fetchval = connection.fetchval
+
+        async def fetchrow(self, query: str, *values: object) -> Any:
+            async with store.connection() as housekeeper:
+                await housekeeper.execute("DELETE FROM requests")
+            return await self._connection.fetchrow(query, *values)
+
+    async with store.transaction() as connection:
+        assert await requests.recall(Pruned(connection), **KEY, digest="same") is None

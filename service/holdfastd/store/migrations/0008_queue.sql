@@ -5,6 +5,11 @@ CREATE INDEX jobs_queued_idx ON holdfastd.jobs (database_id, (kind = 'AUDIT'), i
 CREATE INDEX jobs_end_time_idx ON holdfastd.jobs (end_time) WHERE end_time IS NOT NULL;
 CREATE INDEX requests_create_time_idx ON holdfastd.requests (create_time);
 
+-- How often it was given back, with nothing done in between, because its database was out of reach; and who leaves it to others until when.
+ALTER TABLE holdfastd.jobs ADD COLUMN passed_on integer NOT NULL DEFAULT 0;
+ALTER TABLE holdfastd.jobs ADD COLUMN passed_on_by text NOT NULL DEFAULT '';
+ALTER TABLE holdfastd.jobs ADD COLUMN passed_on_until timestamptz;
+
 -- Takes the next job: one whose worker was lost or gave it back, else a change, else an audit of the database where the fewest jobs
 -- run, the oldest first. Paused jobs take no room. jobs_of_all 0: no limit; jobs_per_database: where the database itself names none.
 -- A function, because the counts must be read after the lock is had, and in one statement, because a client that is stopped or cut
@@ -25,6 +30,7 @@ BEGIN
     SELECT jobs.id INTO chosen
     FROM holdfastd.jobs
     WHERE jobs.state = 'RUNNING' AND jobs.lease_end < clock_timestamp() AND jobs.kind = ANY (kinds)
+      AND NOT (jobs.passed_on_by = claimer AND jobs.passed_on_until > clock_timestamp())
     ORDER BY jobs.id
     LIMIT 1
     FOR UPDATE SKIP LOCKED;
