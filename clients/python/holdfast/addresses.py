@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass
 
 _SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "xds:")
+_PORTS = range(1, 65_536)
 _LOCAL_SCHEMES = ("unix:", "unix-abstract:")
 
 
@@ -35,6 +36,8 @@ def parse(server: str) -> Addresses:
         return Addresses(target=server, is_loopback=True, are_several=False)
     scheme, _, rest = server.partition(":") if server.startswith(_SCHEMES) else ("", "", server)
     places = [_split(place) for place in rest.rpartition("/")[2].split(",")]
+    for host, port in places:
+        _check(host, port)
     is_loopback = all(_is_loopback(host) for host, _ in places)
     if scheme or len(places) == 1:
         return Addresses(target=server, is_loopback=is_loopback, are_several=len(places) > 1 or scheme == "dns")
@@ -62,10 +65,19 @@ def _number(host: str, port: str, family: socket.AddressFamily) -> str:
 
 
 def _split(place: str) -> tuple[str, str]:
-    host, colon, port = place.strip().rpartition(":")
+    place = place.strip()
+    host, colon, port = place.rpartition(":")
     if not colon or (place.count(":") > 1 and "]" not in host):
         return place.strip("[]"), ""
     return host.strip("[]"), port
+
+
+def _check(host: str, port: str) -> None:
+    """Refuse what gRPC would take and then complain about in words of its own."""
+    if not (host or port):
+        raise CannotConnect("An address is missing; give HOST:PORT, several with commas between.")
+    if port and not (port.isascii() and port.isdecimal() and int(port[:6]) in _PORTS):
+        raise CannotConnect("A port is not a number from 1 to 65535; give HOST:PORT, several with commas between.")
 
 
 def _is_loopback(host: str) -> bool:

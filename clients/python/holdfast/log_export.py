@@ -34,6 +34,16 @@ async def export(entries_after: Export, path: Path, *, after: int = 0) -> Verdic
         if not found.intact:
             return found
         place, is_new = found.head, False
+    was_there = path.exists()
+    try:
+        return await _go_on(entries_after, path, place, is_new=is_new)
+    finally:
+        if not was_there and path.exists() and path.stat().st_size == 0:
+            path.unlink()
+
+
+async def _go_on(entries_after: Export, path: Path, place: Anchor, *, is_new: bool) -> Verdict:
+    """Write what comes after a place to the end of a file."""
     chain = None if place.sequence else Chain()
     with path.open("ab") as file:
         # One entry more than is needed: it tells that the log is still the one that the file goes on with.

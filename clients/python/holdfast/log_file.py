@@ -16,8 +16,10 @@ _TEXTS = ("time", "principal", "action", "database", "subject", "outcome")
 _FIELDS = {"sequence", *_TEXTS, "details", "hash"}
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 _ANCHOR = re.compile(r"\b([1-9][0-9]{0,17}):([0-9a-f]{64})\b")
-#: What the service writes to its log for every entry.
-_LOG_LINE = re.compile(r'"audit_log_appended".*"sequence": ?([1-9][0-9]{0,17}), "hash": ?"([0-9a-f]{64})"')
+#: What an anchor can name; nobody writes as many entries.
+_MOST = 10**18 - 1
+#: Longer than any entry that the service can send; a file may be anybody's.
+_LONGEST_LINE = 16 * 1024 * 1024
 
 
 class Anchor(NamedTuple):
@@ -122,7 +124,7 @@ class Chain:
         """Return what was found; call it after the last entry."""
         head = self.head.sequence
         if beyond := min((sequence for sequence in self._noted if sequence > head), default=0):
-            self.fail(head + 1, f"The log ends at entry {head}, but entry {beyond} was noted: its end is missing.")
+            self.fail(head + 1, f"The log ends at entry {head}, but entry {beyond} was noted: export it again, or its end is missing.")
         return Verdict(
             start=self._start,
             head=self.head,
@@ -152,13 +154,13 @@ def verify(path: Path, anchors: Iterable[Anchor] = ()) -> Verdict:
     Anchors before the file's first entry cannot be compared and are left out.
     """
     with path.open("rb") as lines:
-        start = _start(lines.readline())
+        start = _start(lines.readline(_LONGEST_LINE))
         if start is None:
             chain = Chain()
             chain.fail(1, "The first line is not that of an exported audit log.")
             return chain.verdict()
         chain = Chain(start, anchors)
-        for number, line in enumerate(lines, start=2):
+        for number, line in enumerate(iter(lambda: lines.readline(_LONGEST_LINE), b""), start=2):
             entry = _entry(line)
             if entry is None:
                 chain.fail(
@@ -173,7 +175,7 @@ def verify(path: Path, anchors: Iterable[Anchor] = ()) -> Verdict:
 def start_of(path: Path) -> Anchor | None:
     """Return the place that a file goes on after; None when it is no exported log."""
     with path.open("rb") as lines:
-        return _start(lines.readline())
+        return _start(lines.readline(_LONGEST_LINE))
 
 
 def start_line(start: Anchor) -> str:
@@ -182,10 +184,25 @@ def start_line(start: Anchor) -> str:
 
 
 def anchors_in(text: str) -> Iterator[Anchor]:
-    """Yield the places that a text names: `SEQUENCE:HASH` anywhere, and the lines that the service logs."""
-    for line in text.splitlines():
-        for match in (*_ANCHOR.finditer(line), *_LOG_LINE.finditer(line)):
-            yield Anchor(int(match[1]), match[2])
+    """Yield the places that a text names: `SEQUENCE:HASH` anywhere but in JSON, and what the service logs of the audit log."""
+    # Not splitlines: it also ends lines where JSON does not.
+    for line in text.split("\n"):
+        _, brace, rest = line.partition("{")
+        logged = _object(f"{brace}{rest}\n".encode(errors="replace")) if brace else None
+        if logged is None:
+            yield from (Anchor(int(match[1]), match[2]) for match in _ANCHOR.finditer(line))
+        elif (place := _logged(logged)) is not None:
+            yield place
+
+
+def _logged(line: Mapping[str, Any]) -> Anchor | None:
+    """Return the place that a line of the service's log tells of. Its other fields may hold what callers say of themselves."""
+    match line:
+        case {"event": "audit_log_appended", "sequence": int(sequence), "hash": str(hash_)}:
+            return Anchor.parse(f"{sequence}:{hash_}")
+        case {"event": "audit_log_rewritten", "known": str(known)}:
+            return Anchor.parse(known)
+    return None
 
 
 def _start(line: bytes) -> Anchor | None:
@@ -193,7 +210,7 @@ def _start(line: bytes) -> Anchor | None:
     if fields is None or set(fields) != {"holdfast_audit_log", "after_sequence", "after_hash"} or fields["holdfast_audit_log"] != FORMAT:
         return None
     sequence, hash_ = fields["after_sequence"], fields["after_hash"]
-    if type(sequence) is not int or not isinstance(hash_, str):
+    if type(sequence) is not int or sequence > _MOST or not isinstance(hash_, str):
         return None
     is_right = _HASH.match(hash_) if sequence > 0 else (sequence, hash_) == BEGINNING
     return Anchor(sequence, hash_) if is_right else None
@@ -202,7 +219,7 @@ def _start(line: bytes) -> Anchor | None:
 def _entry(line: bytes) -> Entry | None:
     fields = _object(line)
     # A field that is not hashed could be added by anybody.
-    if fields is None or set(fields) != _FIELDS or type(fields["sequence"]) is not int:
+    if fields is None or set(fields) != _FIELDS or type(fields["sequence"]) is not int or abs(fields["sequence"]) > _MOST:
         return None
     details = fields["details"]
     texts = [fields[name] for name in (*_TEXTS, "hash")]

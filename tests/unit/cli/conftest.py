@@ -1,5 +1,6 @@
 """A scripted server and a way to run `holdfast` against it."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,9 @@ def server() -> Iterator[ScriptedServer]:
 @pytest.fixture
 def holdfast(server: ScriptedServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Holdfast:
     """Run the command in this process, 80 columns wide, against the scripted server."""
+    # Whoever runs the tests may use Holdfast, too.
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HOLDFAST_SERVER", server.address)
     monkeypatch.setenv("COLUMNS", "80")
 

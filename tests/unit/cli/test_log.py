@@ -1,6 +1,7 @@
 """`holdfast log` keeps the audit log in files and verifies them."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -133,12 +134,13 @@ def test_an_empty_log_is_a_file_too(server: ScriptedServer, holdfast: Holdfast, 
 
 def test_anchors_are_compared_by_the_service(server: ScriptedServer, holdfast: Holdfast, tmp_path: Path):
     """Those that were typed, and those in the log that holdfastd wrote."""
+    server.answers["ListEntries"] = pb.ListEntriesResponse(entries=logged(1))
     server.answers["VerifyEntries"] = pb.VerifyEntriesResponse(intact=True, entries=9, head_hash=DIGEST)
     (tmp_path / "notes").write_text(f'7:{DIGEST}\n{{"event": "audit_log_appended", "sequence": 8, "hash": "{DIGEST}"}}\n')
     result = holdfast("log", "shop", "--verify", "--anchor", f"3:{DIGEST}", "--anchors-file", str(tmp_path / "notes"))
 
     assert result.code == 0
-    assert server.requests == [pb.VerifyEntriesRequest(anchors=[pb.Anchor(sequence=number, hash=DIGEST) for number in (3, 7, 8)])]
+    assert server.requests[1:] == [pb.VerifyEntriesRequest(anchors=[pb.Anchor(sequence=number, hash=DIGEST) for number in (3, 7, 8)])]
 
 
 @pytest.mark.parametrize(
@@ -177,3 +179,61 @@ def test_a_word_that_may_be_a_database_or_a_file_is_asked_about(
     assert "say ./audit" in holdfast("log", "--verify", "audit").err
     assert holdfast("log", "--verify", "./audit").code == 0
     assert holdfast("log", "--verify", "shop").code == 0
+
+
+def test_a_file_that_is_not_there_is_not_verified(server: ScriptedServer, holdfast: Holdfast):
+    """Its name may be that of a database; the log of the service in its place would be false comfort."""
+    server.answers["ListEntries"] = pb.ListEntriesResponse()
+    server.answers["VerifyEntries"] = pb.VerifyEntriesResponse(intact=True)
+    result = holdfast("log", "--verify", "auditlog")
+
+    assert (result.code, result.out) == (2, "")
+    assert "no file auditlog" in result.err
+
+
+def test_what_was_added_is_told_from_what_was_there(server: ScriptedServer, holdfast: Holdfast, tmp_path: Path):
+    """An export that finds nothing new would otherwise seem to have lost all."""
+    serve(server, logged(3))
+    results = [holdfast("log", "--export", str(tmp_path / "audit.log")) for _ in range(2)]
+
+    assert "entries    3 " in results[0].out
+    assert "entries    0 after entry 3" in results[1].out
+
+
+def test_an_export_that_fails_leaves_no_file(server: ScriptedServer, holdfast: Holdfast, tmp_path: Path):
+    """An empty file would look like an export."""
+    serve(server, [])
+
+    assert holdfast("log", "--export", str(tmp_path / "audit.log"), "--after", "9").code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def _columns(head: str, *names: str) -> list[tuple[int, int]]:
+    starts = [*(head.index(name) for name in names), 200]
+    return list(pairwise(starts))
+
+
+def test_nothing_falls_off_the_screen(server: ScriptedServer, holdfast: Holdfast):
+    """However long names are: who, what, where and why not."""
+    entry = logged(1)[0]
+    entry.principal, entry.database = "spiffe://example.org/ns/build/sa/continuous-integration", "a-database-with-a-long-name"
+    entry.subject, entry.outcome = "missing-index:public.charging_sessions(station_id)", "SECOND_PERSON_NEEDED"
+    server.answers["ListEntries"] = pb.ListEntriesResponse(entries=[entry])
+    lines = holdfast("log").out.splitlines()
+    columns = [[line[start:end].strip() for line in lines[2:]] for start, end in _columns(lines[0], "Who", "What", "Database")]
+
+    assert max(map(len, lines)) <= 80
+    assert ["".join(columns[0]), "".join(columns[2])] == [entry.principal, entry.database]
+    assert "".join(columns[1]) == f"{entry.action}{entry.subject}FAILED {entry.outcome}"
+
+
+def test_the_newest_entries_are_shown(server: ScriptedServer, holdfast: Holdfast):
+    """A log grows for years; that there is more is told, to programs by the token."""
+    server.answers["ListEntries"] = pb.ListEntriesResponse(entries=reversed(logged(2)), next_page_token="more")
+    first, both = holdfast("log", "--limit", "2"), holdfast("log", "--limit", "3", "-o", "json")
+
+    assert [request.page_size for request in server.requests] == [2, 3, 1]
+    assert [request.page_token for request in server.requests] == ["", "", "more"]
+    assert "older entries; --limit shows more than 2" in " ".join(first.err.split())
+    assert '"next_page_token": "more"' in both.out
+    assert "all are verified" in holdfast("log", "--verify", "--limit", "3").err

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.cli.render.history import spark
+from holdfast.v1 import audit_service_pb2 as audit_pb
 from holdfast.v1.core_pb2 import SEVERITY_ERROR
 from support.scripted import ScriptedServer
 from unit.cli.conftest import Holdfast
@@ -35,13 +36,29 @@ def test_what_was_missed_is_shown(ready: ScriptedServer, holdfast: Holdfast):
     assert "still running" in " ".join(holdfast("schedules", "show", "charging").out.split())
 
 
-@pytest.mark.parametrize(("arguments", "days"), [((), 30), (("--since", "7d"), 7)])
+def test_how_the_last_audit_ended_is_shown(ready: ScriptedServer, holdfast: Holdfast):
+    """Starts that fail, one after the other, miss no run; whoever looks must see it."""
+    ready.answers["GetAudit"] = audit_pb.GetAuditResponse(audit=audit_pb.Audit(state=audit_pb.AUDIT_STATE_FAILED))
+    shown = holdfast("schedules", "show", "charging").out
+
+    assert "FAILED" in next(line for line in shown.splitlines() if line.startswith("last audit"))
+
+
+@pytest.mark.parametrize(("arguments", "days"), [((), 30), (("--since", "7d"), 7), (("--since", "0s"), 0)])
 def test_history_goes_back_as_far_as_asked(ready: ScriptedServer, holdfast: Holdfast, arguments: tuple[str, ...], days: int):
     """A month unless somebody says more."""
     holdfast("history", "charging", *arguments)
     (request,) = ready.requests
 
     assert abs(datetime.now(UTC) - timedelta(days=days) - request.start_time.ToDatetime(tzinfo=UTC)) < timedelta(minutes=1)
+
+
+def test_history_goes_back_no_further_than_time_does(ready: ScriptedServer, holdfast: Holdfast):
+    """A length that nobody can mean is a sentence."""
+    result = holdfast("history", "charging", "--since", "999999999d")
+
+    assert (result.code, ready.requests) == (2, [])
+    assert "longer than a hundred years" in result.err
 
 
 def test_history_shows_what_rose_first(ready: ScriptedServer, holdfast: Holdfast):

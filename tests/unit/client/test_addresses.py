@@ -31,6 +31,13 @@ def test_addresses(*, typed: str, target: str, is_loopback: bool, are_several: b
     assert (parsed.target, parsed.is_loopback, parsed.are_several) == (target, is_loopback, are_several)
 
 
+@pytest.mark.parametrize("typed", ["", " ", "a:0", "a:99999", "a:http", "a:٣", "10.0.0.1:1,10.0.0.2:65536", "dns:///"])
+def test_addresses_without_host_or_port(typed: str):
+    """Otherwise the transport would complain later, in words of its own."""
+    with pytest.raises(CannotConnect, match="give HOST:PORT"):
+        parse(typed)
+
+
 @pytest.mark.parametrize("typed", ["a:1,b", "a:1,", ",a:1", "a:1,:2", "10.0.0.1:1,[::1]:1", "10.0.0.1:1,nowhere.invalid:1"])
 def test_lists_that_cannot_be_meant(typed: str):
     """A list with a hole, of two families, or with a name that leads nowhere would reach only some replicas."""

@@ -101,6 +101,10 @@ def _changed(number: int, **fields: object) -> Callable[[Lines], Lines]:
         (_changed(3, note="Bob agreed."), 3, "Line 4 is not"),
         (_changed(3, principal=None), 3, "Line 4 is not"),
         (_changed(3, sequence=True), 3, "Line 4 is not"),
+        (_changed(3, sequence=3.0), 3, "Line 4 is not"),
+        (_changed(3, sequence=10**20), 3, "Line 4 is not"),
+        (_changed(3, sequence=-(10**20)), 3, "Line 4 is not"),
+        (_changed(0, after_sequence=10**20, after_hash="0" * 64), 1, "first line"),
         (_changed(3, principal="\ud800"), 3, "Line 4 is not"),
         (lambda lines: [line.replace('"principal": "ann"', '"principal": "eve", "principal": "ann"') for line in lines], 1, "Line 2 is not"),
         (lambda lines: lines[:3] + lines[4:], 3, "Entry 3 is missing"),
@@ -160,7 +164,8 @@ def test_only_an_anchor_tells_of_a_log_that_was_shortened(tmp_path: Path):
     verdict = verify(path, [anchor(entries[1]), anchor(entries[4])])
 
     assert verify(path).intact
-    assert (verdict.first_broken_sequence, verdict.message) == (4, "The log ends at entry 3, but entry 5 was noted: its end is missing.")
+    assert verdict.first_broken_sequence == 4
+    assert verdict.message == "The log ends at entry 3, but entry 5 was noted: export it again, or its end is missing."
 
 
 def test_two_hashes_of_one_entry_cannot_both_be_right(tmp_path: Path):
@@ -190,6 +195,32 @@ def test_anchors_are_found_in_what_people_keep():
     """
 
     assert [found.sequence for found in anchors_in(text)] == [2, 3, 4]
+
+
+def test_anchors_in_a_log_of_the_service_are_its_own_words():
+    """Who calls has a say in some fields of a line; none of them may accuse the log."""
+    digest, forged = "ab" * 32, "0" * 64
+    lines = (
+        {"event": "audit_log_appended", "sequence": 2, "hash": digest, "principal": f"\u20283:{forged}"},
+        {"event": "rpc_handled", "principal": f"4:{forged}", "request_id": f'"audit_log_appended", "sequence": 5, "hash": "{forged}"'},
+        {"hash": digest, "event": "audit_log_appended", "sequence": 6},
+        {"event": "audit_log_rewritten", "known": f"7:{digest}", "found": f"7:{forged}"},
+        {"event": "audit_log_appended", "sequence": True, "hash": digest},
+    )
+    text = "\n".join(f"2026-01-01T00:00:00Z stdout F {json.dumps(line, ensure_ascii=False)}" for line in lines)
+
+    assert list(anchors_in(text)) == [Anchor(number, digest) for number in (2, 6, 7)]
+
+
+def test_a_line_without_end_is_not_read_whole(tmp_path: Path):
+    """A file may be anybody's: memory stays within what an entry can need."""
+    path = tmp_path / "endless"
+    with path.open("wb") as file:
+        file.write(f"{start_line(BEGINNING)}\n".encode())
+        file.truncate(2**40)
+    verdict = verify(path)
+
+    assert (verdict.first_broken_sequence, verdict.message.split(" of")[0]) == (1, "Line 2 is not a whole entry")
 
 
 def test_the_documentation_verifies(tmp_path: Path):

@@ -70,6 +70,7 @@ def test_an_interval_is_as_long_across_a_change_of_clocks():
         (Recurrence(cron="0 2 * * *", time_zone="Europe/Berln"), "schedule.time_zone"),
         (Recurrence(cron="0 2 * * *", time_zone="../../etc/passwd"), "schedule.time_zone"),
         (Recurrence(cron="0 2 * * *", time_zone="Europe"), "schedule.time_zone"),
+        (Recurrence(cron="0 2 * * *", time_zone="localtime"), "schedule.time_zone"),
         (Recurrence(interval=timedelta(seconds=59)), "schedule.interval"),
         (Recurrence(interval=timedelta(days=400)), "schedule.interval"),
         (Recurrence(interval=timedelta(hours=1), time_zone="Europe/Berlin"), "schedule.time_zone"),

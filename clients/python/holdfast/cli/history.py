@@ -29,7 +29,7 @@ _SINCE = timedelta(days=30)
 async def history(session: Session, name: Name, relationship: OneRelationship = "", since: Since = None) -> None:
     """Show how orphan rows came and went, audit by audit."""
     relationship_id = await resolve_one(session.client, name, relationship) if relationship else ""
-    start_time = datetime.now(UTC) - (since or _SINCE)
+    start_time = datetime.now(UTC) - (_SINCE if since is None else since)
     listing = functools.partial(session.client.list_orphan_counts, name, relationship_id=relationship_id, start_time=start_time)
     found = await every_page(listing)
     session.show(found, tables.of_one(found.counts) if relationship else None)

@@ -1,6 +1,5 @@
 """`holdfast log`: who did what to which database when, kept in a file, and proof that nobody changed it."""
 
-import functools
 import re
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +7,16 @@ from typing import Annotated
 import typer
 
 from holdfast.cli.failures import ExitCode, InputError
+from holdfast.cli.render import log as tables
 from holdfast.cli.session import Session, command
 from holdfast.log_export import NoSuchEntry, export
 from holdfast.log_file import Anchor, Verdict, anchors_in, verify
-from holdfast.pages import every_page
 from holdfast.v1.audit_log_service_pb2 import VerifyEntriesResponse
 
 commands = typer.Typer()
+
+#: A page of the service.
+_SHOWN = 1000
 
 _DATABASE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 
@@ -34,6 +36,7 @@ AnchorsFile = Annotated[
     typer.Option("--anchors-file", metavar="FILE", help="With --verify: a text with SEQ:HASH in it, or the log of holdfastd."),
 ]
 Export = Annotated[Path | None, typer.Option("--export", metavar="FILE", help="Write the log to a file, or go on where it ends.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Show so many entries; 1000 without.", show_default=False)]
 After = Annotated[int, typer.Option("--after", metavar="SEQ", min=0, help="With --export: begin a new file after this entry.")]
 
 
@@ -46,20 +49,37 @@ async def log(
     anchors_file: AnchorsFile = None,
     export_: Export = None,
     after: After = 0,
+    limit: Limit = None,
 ) -> ExitCode:
     """Show the audit log, newest first, or export or verify it."""
+    if limit and (verify_ or export_):
+        raise InputError("--limit is for showing entries; all are verified and exported.")
     _refuse_mixture(verify=verify_, exports=export_ is not None, anchored=bool(anchor or anchors_file), after=after, name=name)
     if export_ is not None:
         return await _export(session, export_, after)
     if not verify_:
-        session.show(await every_page(functools.partial(session.client.list_entries, database=name)))
+        await _list(session, name, limit or _SHOWN)
         return ExitCode.FINE
     anchors = _anchors(anchor or [], anchors_file)
     if _is_file(name):
         return _verify_file(session, Path(name), anchors)
+    if name:
+        await _refuse_unknown(session, name)
     verified = await session.client.verify_entries(anchors)
     session.show(verified)
     return ExitCode.FINE if verified.intact else ExitCode.FINDINGS
+
+
+async def _list(session: Session, name: str, limit: int) -> None:
+    """Show the newest entries: a log is never pruned, and a table of all would take minutes."""
+    whole = await session.client.list_entries(database=name, page_size=min(limit, _SHOWN))
+    while whole.next_page_token and (wanted := limit - len(whole.entries)) > 0:
+        more = await session.client.list_entries(database=name, page_size=min(wanted, _SHOWN), page_token=whole.next_page_token)
+        whole.entries.extend(more.entries)
+        whole.next_page_token = more.next_page_token
+    session.show(whole)
+    if whole.next_page_token:
+        session.tell(f"There are older entries; --limit shows more than {limit}, --export keeps all.")
 
 
 async def _export(session: Session, path: Path, after: int) -> ExitCode:
@@ -93,10 +113,18 @@ def _show(session: Session, verdict: Verdict) -> ExitCode:
         head_hash=verdict.head.hash,
         message=verdict.message,
     )
-    session.show(response)
+    session.show(response, tables.verified(response, after=verdict.start.sequence))
     if verdict.intact and verdict.head.sequence:
         session.tell(f"Keep this where the store's owner cannot write: {verdict.head}")
     return ExitCode.FINE if verdict.intact else ExitCode.FINDINGS
+
+
+async def _refuse_unknown(session: Session, name: str) -> None:
+    """Refuse the name of a file that is not there: the log of the service would be verified in its place, and be intact."""
+    known = await session.client.list_entries(database=name, page_size=1)
+    if not known.entries:
+        raise InputError(f"There is no file {name}, and no entry about a database of that name; correct it, or leave it away.")
+    session.tell(f"Verified is the whole log of the service, not only what concerns {name}: hashes chain all entries.")
 
 
 def _is_file(name: str) -> bool:

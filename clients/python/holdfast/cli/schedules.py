@@ -8,8 +8,11 @@ import typer
 from holdfast.cli.arguments import Name
 from holdfast.cli.durations import duration
 from holdfast.cli.failures import InputError
+from holdfast.cli.render import schedules as tables
 from holdfast.cli.session import Session, command
+from holdfast.errors import HoldfastError
 from holdfast.pages import every_page
+from holdfast.v1.audit_service_pb2 import Audit
 from holdfast.v1.schedule_service_pb2 import Schedule
 
 app = typer.Typer(name="schedules", help="Audit databases at set times.", no_args_is_help=True)
@@ -60,8 +63,22 @@ async def list_(session: Session) -> None:
 
 @command(app, "show", example="holdfast schedules show shop")
 async def show(session: Session, name: Name) -> None:
-    """Show when a database is audited next, and which runs were missed."""
-    session.show(await session.client.get_schedule(name))
+    """Show when a database is audited next, how the last audit ended, and which runs were missed."""
+    found = await session.client.get_schedule(name)
+    last = await _last_audit(session, found.schedule.last_audit_id)
+    session.show(found, tables.one(found.schedule, last))
+
+
+async def _last_audit(session: Session, audit_id: str) -> Audit | None:
+    """Return the audit, unless there is none (any more)."""
+    if not (audit_id and session.printer.is_for_people):
+        return None
+    try:
+        return (await session.client.get_audit(audit_id)).audit
+    except HoldfastError as error:
+        if error.reason == "AUDIT_NOT_FOUND":
+            return None
+        raise
 
 
 @command(app, "remove", example="holdfast schedules remove shop")

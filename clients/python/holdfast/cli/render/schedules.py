@@ -8,18 +8,19 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from holdfast.cli.render.shapes import facts, listing, or_nothing
-from holdfast.cli.render.words import NOTHING, clean, minute, moment, number
+from holdfast.cli.render.words import NOTHING, clean, minute, moment, number, state
+from holdfast.v1.audit_service_pb2 import Audit, AuditState
 from holdfast.v1.schedule_service_pb2 import Schedule
 
 
-def one(schedule: Schedule) -> RenderableType:
-    """Return one schedule and what came of it."""
+def one(schedule: Schedule, last: Audit | None = None) -> RenderableType:
+    """Return one schedule and what came of it; how the last audit ended, where it is known."""
     pairs: list[tuple[str, str | Text]] = [
         ("database", Text(clean(schedule.database), style="bold")),
         ("audited", often(schedule)),
         ("next", f"{moment(schedule.next_time)} UTC"),
         ("last", f"{moment(schedule.last_time)} UTC" if schedule.HasField("last_time") else NOTHING),
-        ("last audit", clean(schedule.last_audit_id) or NOTHING),
+        ("last audit", _last_audit(schedule, last)),
         ("missed runs", _missed(schedule)),
         ("set by", clean(schedule.principal)),
     ]
@@ -54,6 +55,11 @@ def length(duration: Duration) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds / size:.0f}{unit}"
     return f"{seconds:g}s"
+
+
+def _last_audit(schedule: Schedule, last: Audit | None) -> Text:
+    found = Text(clean(schedule.last_audit_id) or NOTHING)
+    return found if last is None else found.append("  ").append_text(state(AuditState, last.state))
 
 
 def _missed(schedule: Schedule) -> Text:
