@@ -33,11 +33,12 @@ from holdfastd.jobs.housekeeper import Housekeeper
 from holdfastd.jobs.scheduler import start_due_forever
 from holdfastd.jobs.worker import Worker
 from holdfastd.metrics.registry import Metrics
-from holdfastd.metrics.snapshot import SnapshotReader, refresh_forever
+from holdfastd.metrics.snapshot import LATE_SECONDS, Snapshot, SnapshotReader, refresh_forever
 from holdfastd.rpc.listener import RpcListener
 from holdfastd.store.embedded import EmbeddedPostgres
 from holdfastd.store.pool import Store
 from holdfastd.store.secrets import Secrets
+from holdfastd.store.signals import is_set
 from holdfastd.target.destination import TargetPolicy
 
 log = structlog.get_logger()
@@ -115,7 +116,7 @@ class _Replica:
             tells_queries=config.tells_queries,
         )
         metrics = Metrics(version("holdfastd"))
-        refresher = self._refresh(metrics, store)
+        refresher = await self._refresh(metrics, store)
         http = await self._serve_http(metrics, store)
         rpc, listen = await self._serve_rpc(services, metrics, recognition, certificates)
         worker = self._work(services, metrics)
@@ -156,10 +157,20 @@ class _Replica:
         self._stack.push_async_callback(_step, "store", store.close, _STEP_SECONDS)
         return store
 
-    def _refresh(self, metrics: Metrics, store: Store) -> asyncio.Task[None]:
+    async def _refresh(self, metrics: Metrics, store: Store) -> asyncio.Task[None]:
         reader = SnapshotReader(store, self._config.limits.series)
-        task = asyncio.create_task(refresh_forever(metrics, reader.read), name="holdfast-metrics")
+        looked = asyncio.Event()
+
+        async def read() -> Snapshot:
+            try:
+                return await reader.read()
+            finally:
+                looked.set()
+
+        task = asyncio.create_task(refresh_forever(metrics, read), name="holdfast-metrics")
         self._stack.callback(task.cancel)
+        # The first scrape is to show what is known; whoever scrapes before would miss an age to alert on. Serving does not depend on it.
+        await is_set(looked, within=LATE_SECONDS)
         return task
 
     def _keep_recognising(self, recognition: Recognition | None) -> tuple[asyncio.Task[None], ...]:

@@ -53,7 +53,7 @@ ALLOWED = {
     "starlette": ("http",),
     "uvicorn": ("http",),
     "prometheus_client": ("metrics", "http"),
-    "cryptography": ("store",),
+    "cryptography": ("store", "identity"),
     "jwt": ("identity",),
     "cronsim": ("jobs",),
     "opentelemetry": ("tracing",),

@@ -195,7 +195,7 @@ def test_the_page_installs_a_chart_that_renders():
     lines = commands("helm")
     for line in lines:
         _, _, *words = shlex.split(line)
-        check(documents(helm("template", *(word for word in words if word not in {"--create-namespace", "--reuse-values"}))))
+        check(documents(helm("template", *(word for word in words if word not in {"--create-namespace", "--reset-then-reuse-values"}))))
 
     assert len(lines) == 2
 

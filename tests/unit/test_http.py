@@ -57,6 +57,24 @@ async def test_a_store_that_hangs_is_not_ready(monkeypatch):
     assert "0.05 s" in reason
 
 
+async def test_a_look_that_cannot_be_given_up_holds_no_probe_up(monkeypatch):
+    """Cancelling what was sent to a silent server takes as long as the driver's patience; the probe is answered in time."""
+    monkeypatch.setattr(http_app, "READY_SECONDS", 0.05)
+    given_up = asyncio.Event()
+
+    async def stubborn():
+        try:
+            return await asyncio.sleep(60, "")
+        finally:
+            await given_up.wait()
+
+    async with asyncio.timeout(5):
+        status, _, _ = await get("/readyz", stubborn)
+    given_up.set()
+
+    assert status == 503
+
+
 @pytest.mark.parametrize("unready", [stopping, hanging])
 async def test_alive_whatever_the_store_does(unready):
     """Restarting a replica does not heal its store."""

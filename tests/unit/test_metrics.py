@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.inference.model import Tier
-from holdfastd.jobs.model import EventKind, Happening, Job, JobKind, JobState
+from holdfastd.jobs.model import Blocker, EventKind, Happening, Job, JobKind, JobState
+from holdfastd.metrics import jobs as job_metrics
+from holdfastd.metrics import snapshot
 from holdfastd.metrics.jobs import JobMetrics
 from holdfastd.metrics.registry import Metrics
 from holdfastd.metrics.snapshot import AuditNumbers, DatabaseNumbers, Snapshot, orphan_rows, refresh_forever
@@ -189,6 +191,26 @@ async def test_a_failed_refresh_keeps_the_old_numbers_and_is_logged_once(capsys)
     assert capsys.readouterr().out.count("metrics_not_refreshed") == 1
 
 
+async def test_a_store_that_never_answers_is_unreachable_before_the_look_ends(monkeypatch):
+    """A look at a silent store ends with the driver's patience, most of a minute later; one that ends well makes good for it."""
+    monkeypatch.setattr(snapshot, "LATE_SECONDS", 0.0)
+    metrics, answered = Metrics("1"), asyncio.Event()
+    metrics.store_reachable = True
+
+    async def read():
+        await answered.wait()
+        return Snapshot()
+
+    refreshing = asyncio.create_task(refresh_forever(metrics, read, seconds=60))
+    async with asyncio.timeout(5):
+        while metrics.store_reachable:
+            await asyncio.sleep(0)
+        answered.set()
+        while not metrics.store_reachable:
+            await asyncio.sleep(0)
+    refreshing.cancel()
+
+
 def a_job(kind=JobKind.APPLICATION, **more):
     values = {"id": "job-1", "state": JobState.RUNNING, "database": "shop", "database_id": "db-1", "principal": "ann"}
     return Job(kind=kind, create_time=MOMENT, start_time=MOMENT, **values | more)
@@ -213,7 +235,7 @@ def test_ends_are_counted_by_state_and_reason():
 
 
 def test_one_wait_for_a_lock_is_one_observation():
-    """A wait is told again and again while it lasts; the next try is the next wait."""
+    """A wait is told again and again while it lasts, and lasts over all tries for the lock."""
     registry = CollectorRegistry()
     jobs = JobMetrics(registry)
     job = a_job()
@@ -224,9 +246,27 @@ def test_one_wait_for_a_lock_is_one_observation():
     jobs.left(job)
 
     kind = {"kind": "APPLICATION"}
-    assert registry.get_sample_value("holdfast_lock_wait_seconds_count", kind) == 3
+    assert registry.get_sample_value("holdfast_lock_wait_seconds_count", kind) == 2
     assert registry.get_sample_value("holdfast_lock_retries_total", kind) == 1
     assert registry.get_sample_value("holdfast_held_back_total", kind) == 1
+
+
+def test_tries_that_end_before_a_wait_is_told_are_a_wait(monkeypatch):
+    """A try for a lock that blocks others is over in a moment; all tries and the pauses between them are what the job waits."""
+    registry, clock = CollectorRegistry(), iter((10.0, 12.5))
+    monkeypatch.setattr(job_metrics.time, "monotonic", lambda: next(clock))
+    jobs = JobMetrics(registry)
+    job = a_job()
+    jobs.taken(job)
+    blocked = replace(happening(EventKind.RETRY), blockers=(Blocker(pid=7, application="psql"),))
+    for event in (blocked, happening(EventKind.RETRY), happening(EventKind.STEP_DONE), happening(EventKind.RETRY)):
+        jobs.happened(job, event)
+    jobs.left(job)
+
+    kind = {"kind": "APPLICATION"}
+    assert registry.get_sample_value("holdfast_lock_wait_seconds_count", kind) == 1
+    assert registry.get_sample_value("holdfast_lock_wait_seconds_sum", kind) == 2.5
+    assert registry.get_sample_value("holdfast_lock_retries_total", kind) == 3
 
 
 @pytest.mark.parametrize(
@@ -249,6 +289,20 @@ def test_rows_are_counted_once(kind, told, cleaned_up, restored):
 
     assert registry.get_sample_value("holdfast_rows_cleaned_up_total") == cleaned_up
     assert registry.get_sample_value("holdfast_rows_restored_total") == restored
+
+
+def test_rows_of_others_are_not_counted_again():
+    """The last word of a step tells all its rows, those included that another replica, or a connection before, has told."""
+    registry = CollectorRegistry()
+    jobs, job = JobMetrics(registry), a_job()
+    jobs.taken(job)
+    jobs.happened(job, happening(EventKind.PROGRESS, rows=300))
+    jobs.happened(job, happening(EventKind.RETRY, step=0))
+    for rows in (400, 500):
+        jobs.happened(job, happening(EventKind.PROGRESS, rows=rows))
+    jobs.happened(job, happening(EventKind.STEP_DONE, rows=1000))
+
+    assert registry.get_sample_value("holdfast_rows_cleaned_up_total") == 800
 
 
 def test_a_takeover_is_a_job_whose_worker_was_lost():

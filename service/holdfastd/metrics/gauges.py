@@ -63,7 +63,9 @@ def _jobs(snapshot: Snapshot) -> Iterator[GaugeMetricFamily]:
 
     oldest = [group.oldest.timestamp() for group in snapshot.open_jobs if group.oldest]
     queued = [((), min(oldest))] if oldest else []
-    yield gauge("holdfast_oldest_queued_job_timestamp_seconds", "When the job queued for longest was asked for.", (), queued)
+    yield gauge(
+        "holdfast_oldest_queued_job_timestamp_seconds", "Since when the job waits that nobody has worked on for longest.", (), queued
+    )
     failed = (((one.database, one.kind.value), one.last.timestamp()) for one in snapshot.ended_jobs if one.state is JobState.FAILED)
     yield gauge("holdfast_job_last_failure_timestamp_seconds", "When a job failed last.", ("database", "kind"), failed)
 

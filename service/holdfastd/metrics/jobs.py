@@ -65,13 +65,16 @@ class JobMetrics:
     def happened(self, job: Job, happening: Happening) -> None:
         """Count what an event tells."""
         account = self._accounts.setdefault(job.id, _Account())
-        if happening.kind is EventKind.LOCK_WAIT:
+        if happening.kind is EventKind.RETRY:
+            self._retries.labels(job.kind).inc()
+            if not happening.step:
+                # A new session tells the sums of what it does itself.
+                account.rows.clear()
+        if _is_wait(happening):
             account.waits_since = account.waits_since or time.monotonic()
-            return
-        self._end_wait(job, account)
+        elif happening.kind is not EventKind.RETRY:
+            self._end_wait(job, account)
         match happening.kind:
-            case EventKind.RETRY:
-                self._retries.labels(job.kind).inc()
             case EventKind.HELD_BACK:
                 self._held_back.labels(job.kind).inc()
             case EventKind.PROGRESS | EventKind.STEP_DONE if happening.relationship_id:
@@ -98,16 +101,21 @@ class JobMetrics:
 
     def _count_rows(self, job: Job, account: _Account, happening: Happening) -> None:
         match job.kind:
-            case JobKind.APPLICATION:
-                # Every step tells the sum of its own batches.
+            case JobKind.APPLICATION if happening.kind is EventKind.PROGRESS:
+                # Every step tells the sum of its own batches; its last word counts those of replicas and sessions before, too.
                 self._cleaned_up.inc(_more(account, happening.step, happening.rows_done))
             case JobKind.RESTORE:
                 # All steps together tell one sum.
                 self._restored.inc(_more(account, 0, happening.rows_done))
             case JobKind.ROLLBACK:
                 self._restored.inc(happening.rows_done)
-            case JobKind.AUDIT:
+            case _:
                 pass
+
+
+def _is_wait(happening: Happening) -> bool:
+    """Tell whether a lock is waited for. Short tries for one begin with the first that failed; the same blocker is not told at each."""
+    return happening.kind is EventKind.LOCK_WAIT or (happening.kind is EventKind.RETRY and bool(happening.blockers))
 
 
 def _more(account: _Account, step: int, rows: int) -> int:

@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 #: Age of the snapshot at most.
 REFRESH_SECONDS = 2.0
+#: A store that accepts and never answers is noticed by this; the look itself may take as long as it takes.
+LATE_SECONDS = 5.0
 #: A query that looks at every kept job may take this part of a store's time.
 _SHARE = 1 / 50
 
@@ -150,6 +152,7 @@ async def refresh_forever(shown: Shown, read: Callable[[], Awaitable[Snapshot]],
     """Replace the snapshot again and again. A failure keeps the old one and is logged once, until a success."""
     failing = False
     while True:
+        late = asyncio.get_running_loop().call_later(LATE_SECONDS, _miss, shown)
         try:
             shown.snapshot = await read()
             failing = False
@@ -157,5 +160,11 @@ async def refresh_forever(shown: Shown, read: Callable[[], Awaitable[Snapshot]],
             if not failing:
                 log.warning("metrics_not_refreshed", exc_info=True)
             failing = True
+        finally:
+            late.cancel()
         shown.store_reachable = not failing
         await asyncio.sleep(seconds)
+
+
+def _miss(shown: Shown) -> None:
+    shown.store_reachable = False

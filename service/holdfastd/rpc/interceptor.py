@@ -169,8 +169,10 @@ class Interceptor(grpc.aio.ServerInterceptor):
         """Surround one call: name it, count it, log it, let it in or not, and turn its error into a status."""
         call = self._begin(kind, path, context)
         try:
-            await self._let_in(call, path, context, request)
+            visitor = await self._recognise(call, context, request)
             with self._places.taken(kind):
+                # Within: whether a call is allowed may be a question to the store.
+                _visible.set(await self._guard.admit(path, request, visitor) if self._guard else None)
                 yield call
         except grpc.aio.AbortError:
             call.code = context.code() or grpc.StatusCode.UNKNOWN
@@ -187,16 +189,17 @@ class Interceptor(grpc.aio.ServerInterceptor):
         finally:
             self._end(call, context)
 
-    async def _let_in(self, call: _Call, path: str, context: Context, request: Any) -> None:
+    async def _recognise(self, call: _Call, context: Context, request: Any) -> Visitor:
         if self._guard is None:
-            call.visitor = Visitor(name=metadata.principal(_metadata(context)))
+            visitor = Visitor(name=metadata.principal(_metadata(context)))
         else:
-            call.visitor = await self._guard.recognise(context)
-        _principal.set(call.visitor.name)
-        structlog.contextvars.bind_contextvars(principal=call.visitor.name, **_database(request))
+            visitor = await self._guard.recognise(context)
+        call.visitor = visitor
+        _principal.set(visitor.name)
+        structlog.contextvars.bind_contextvars(principal=visitor.name, **_database(request))
+        # After the name is bound: the line of a call that is refused tells whose it was.
         check_readable(request)
-        # After the name is bound: the line of a call that is denied tells whose it was.
-        _visible.set(await self._guard.admit(path, request, call.visitor) if self._guard else None)
+        return visitor
 
     @asynccontextmanager
     async def _while_allowed(self, call: _Call, path: str, context: Context, request: Any) -> AsyncIterator[None]:

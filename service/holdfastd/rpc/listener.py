@@ -53,6 +53,9 @@ OPTIONS: Sequence[tuple[str, int]] = (
     # On by default, and then a second server on the same port shares its calls without a word.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    # Tokens list the groups of their owner. Above the first number gRPC refuses by chance, above the second one always.
+    ("grpc.max_metadata_size", 24 * 1024),
+    ("grpc.absolute_max_metadata_size", 32 * 1024),
     # Dead clients are noticed, and quiet watches survive clients that ping often. The often quoted
     # min_recv_ping_interval_without_data_ms is ignored.
     ("grpc.keepalive_time_ms", 60_000),

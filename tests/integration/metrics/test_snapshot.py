@@ -142,3 +142,21 @@ async def test_the_head_of_the_audit_log_is_told(store: Store) -> None:
     assert empty.log_head is None
     assert after.log_head is not None
     assert (after.log_head.sequence, after.log_head.hash) == (1, entry.hash)
+
+
+async def test_a_job_that_nobody_goes_on_with_waits_like_a_queued_one(store: Store) -> None:
+    """Its replica is gone and all others are busy: half an application must not wait unseen because it counts as running."""
+    shop = await add_database(store)
+    async with store.transaction() as connection:
+        await add_job(connection, shop)
+        job = await leases.claim(connection, "lost", TTL)
+        assert job is not None
+    [before] = (await SnapshotReader(store, 0).read()).open_jobs
+    async with store.transaction() as connection:
+        await leases.give_back(connection, job)
+    [after] = (await SnapshotReader(store, 0).read()).open_jobs
+
+    assert (before.state, before.oldest) == (JobState.RUNNING, None)
+    assert after.state is JobState.RUNNING
+    assert after.oldest is not None
+    assert after.oldest > job.create_time

@@ -11,6 +11,9 @@ import pytest
 
 from holdfastd.config.model import Address, Limits
 from holdfastd.flows.context import Services
+from holdfastd.identity.access_file import AccessFile
+from holdfastd.identity.new_token import new_token
+from holdfastd.identity.recognition import Recognition
 from holdfastd.metrics.registry import Metrics
 from holdfastd.rpc.listener import RpcListener
 from holdfastd.store.pool import Store
@@ -35,12 +38,14 @@ class Api:
 
 
 @asynccontextmanager
-async def serving_api(dsn: str, directory: Path, limits: Limits | None = None) -> AsyncIterator[Api]:
+async def serving_api(
+    dsn: str, directory: Path, limits: Limits | None = None, *, recognition: Recognition | None = None
+) -> AsyncIterator[Api]:
     """Serve the API over a store in the given database."""
     store, target = await Store.open(dsn), f"{dsn.rpartition('/')[0]}/postgres"
     services = Services(store=store, secrets=Secrets(None, directory), stopping=asyncio.Event(), environment={"TARGET": target})
     metrics = Metrics("0")
-    listener = RpcListener(services, metrics.rpc, limits=limits)
+    listener = RpcListener(services, metrics.rpc, recognition=recognition, limits=limits)
     address = await listener.start(Address("127.0.0.1", 0))
     try:
         async with grpc.aio.insecure_channel(str(address)) as channel:
@@ -62,6 +67,16 @@ async def narrow_api(database: str, tmp_path: Path) -> AsyncIterator[Api]:
     """An API that takes one call and one watch at once."""
     async with serving_api(database, tmp_path, Limits(calls=1, watches=1)) as serving:
         yield serving
+
+
+@pytest.fixture
+async def guarded_api(database: str, tmp_path: Path) -> AsyncIterator[tuple[Api, str]]:
+    """An API that takes one call at once, and the token of ann, who may look at `shop` only."""
+    token, digest = new_token()
+    (tmp_path / "access.yaml").write_text(f"principals: {{ann: {{roles: [viewer@shop], tokens: ['{digest}']}}}}")
+    recognition = Recognition(AccessFile(tmp_path / "access.yaml"))
+    async with serving_api(database, tmp_path, Limits(calls=1), recognition=recognition) as serving:
+        yield serving, token
 
 
 @pytest.fixture(scope="module")

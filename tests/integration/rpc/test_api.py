@@ -401,3 +401,28 @@ async def test_every_method_has_its_series_before_its_first_call(api):
         }
         assert api.metrics.registry.get_sample_value("grpc_server_started_total", labels) == 0
         assert api.metrics.registry.get_sample_value("grpc_server_handled_total", labels | {"grpc_code": "OK"}) == 0
+
+
+async def test_targets_that_do_not_answer_keep_nobody_from_the_store(api):
+    """More registrations wait for such targets than the replica has connections to the store, and other calls are served."""
+    stub, waiting = DatabaseServiceStub(api.channel), asyncio.Queue()
+
+    async def take(_reader, writer):
+        waiting.put_nowait(writer)
+
+    await add_database(api.services.store)
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    dsn = f"postgresql://app@127.0.0.1:{server.sockets[0].getsockname()[1]}/shop?sslmode=disable"
+    source = databases.DsnSource(inline=dsn)
+    calls = [stub.AddDatabase(databases.AddDatabaseRequest(name=f"slow-{number}", dsn=source)) for number in range(7)]
+    calls += [stub.UpdateDatabase(databases.UpdateDatabaseRequest(name="shop", dsn=source)) for _ in range(7)]
+    async with asyncio.timeout(8):
+        writers = [await waiting.get() for _ in calls]
+    listed = await stub.ListDatabases(databases.ListDatabasesRequest(), timeout=5)
+    for call_ in calls:
+        call_.cancel()
+    for writer in writers:
+        writer.close()
+    server.close()
+
+    assert [database.name for database in listed.databases] == ["shop"]

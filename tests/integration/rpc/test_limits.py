@@ -274,12 +274,32 @@ async def test_what_is_beyond_a_limit_is_refused_at_once(narrow_api):
     assert {refusal.code() for refusal in refusals} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
+async def test_a_call_has_its_place_before_the_store_is_asked_who_may_make_it(guarded_api):
+    """Otherwise a store that is slow would let any number of calls wait for it."""
+    api, token = guarded_api
+    job, blocker = await taken(api), await asyncpg.connect(api.dsn)
+    await blocker.execute("BEGIN; LOCK TABLE holdfastd.jobs")
+    call = api.channel.unary_unary("/holdfast.v1.JobService/GetJob")
+    request, who = pb.GetJobRequest(id=job.id).SerializeToString(), (("authorization", f"Bearer {token}"),)
+    calls = [asyncio.ensure_future(call(request, metadata=who)) for _ in range(5)]
+    try:
+        async with asyncio.timeout(5):
+            while sum(one.done() for one in calls) < len(calls) - 1:
+                await asyncio.wait([one for one in calls if not one.done()], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await blocker.close()
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    refusals = [answer.code() for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    assert refusals == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 4
+
+
 async def test_messages_and_headers_beyond_the_limit_are_refused(shared_api):
     """By gRPC itself, before they are read; smaller ones are judged by what is in them."""
     call = shared_api.channel.unary_unary("/holdfast.v1.JobService/GetJob")
     largest = await refused(call(pb.GetJobRequest(id="x" * (4 * 1024 * 1024 - 100)).SerializeToString()))
     larger = await refused(call(pb.GetJobRequest(id="x" * (4 * 1024 * 1024 + 1)).SerializeToString()))
-    header = await refused(call(b"", metadata=(("x-request-id", "x" * 20_000),)))
+    header = await refused(call(b"", metadata=(("x-request-id", "x" * 40_000),)))
 
     assert largest.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert larger.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -239,9 +239,10 @@ async def test_readiness_follows_the_store(postgres):
     dsn = await postgres.create_database()
     async with Cable(port, postgres.port) as cable, command(HOLDFAST_STORE_URL=dsn.replace(str(postgres.port), str(port))) as serving:
         line = await serving.ready()
+        numbers = (await http_get(line["http"], "/metrics"))[1]
+        assert "\nholdfast_ready 1.0\n" in numbers
+        assert "\nholdfast_snapshot_timestamp_seconds " in numbers
         assert (await http_get(line["http"], "/readyz"))[0] == 200
-
-        assert "\nholdfast_ready 1.0\n" in (await http_get(line["http"], "/metrics"))[1]
 
         await cable.cut()
         status, reason = await http_get(line["http"], "/readyz")

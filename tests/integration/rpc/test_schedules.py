@@ -119,6 +119,15 @@ async def test_what_cannot_be_meant_is_refused(shared_api, fields, path):
     assert (error.code(), info(error).metadata["field"]) == (grpc.StatusCode.INVALID_ARGUMENT, path)
 
 
+async def test_setting_the_same_again_mends_what_a_wrong_clock_did(api, shop):
+    """A clock that was years ahead for a minute would otherwise end the audits for years."""
+    wanted = await put(api, **OFTEN)
+    await age(api, timedelta(days=-3650))
+    mended = await put(api, **OFTEN)
+
+    assert mended.next_time.ToDatetime() - wanted.next_time.ToDatetime() < timedelta(minutes=1)
+
+
 async def test_a_database_without_a_schedule_says_so(api, shop):
     """Removing what is not there succeeds."""
     await put(api, **OFTEN)
