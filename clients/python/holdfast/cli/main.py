@@ -112,8 +112,6 @@ def _token(path: Path | None, environment: Mapping[str, str]) -> Token:
 
 def main() -> None:
     """Run the command that was typed."""
-    # What the transport has to say is in the errors already.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     sys.exit(run(sys.argv[1:]))
 
 
