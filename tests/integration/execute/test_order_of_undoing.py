@@ -80,5 +80,5 @@ async def test_a_store_that_was_restored_does_not_repeat_what_was_undone_since(p
         ended = await replica.end(restored)
 
         assert (ended.state, ended.error_reason) == (JobState.FAILED, Reason.JOB_STATE)
-        assert "was it restored from a backup?" in ended.error_message
+        assert "worked here after this one" in ended.error_message
         assert await state_of(postgres, database) == before
