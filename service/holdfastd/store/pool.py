@@ -67,8 +67,11 @@ class Store:
             finally:
                 await connection.close(timeout=_CONNECT_SECONDS)
             pool = await asyncpg.create_pool(**settings, min_size=0, max_size=_CONNECTIONS, reset=_keep_as_it_is, init=_traced)
-        except (*LOST, ValueError) as error:
+        except ValueError:
             # Messages about a DSN quote it.
+            message = "The DSN of the store is malformed; write postgresql://user:password@host:port/database."
+            raise Unavailable(message, reason=Reason.STORE_UNAVAILABLE) from None
+        except LOST as error:
             raise _unavailable(error) from None
         store = cls(pool, Signals(settings))
         store.signals.start()

@@ -84,15 +84,16 @@ async def test_error_in_between_rolls_back(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "dsn",
+    ("dsn", "words"),
     [
-        "postgresql://app:hunter2@127.0.0.1:1/x",
-        "postgresql://app:hunter2@127.0.0.1:port/x",
-        "nonsense://app:hunter2@nowhere",
+        ("postgresql://app:hunter2@127.0.0.1:1/x", "cannot be reached"),
+        ("postgresql://app:hunter2@127.0.0.1:port/x", "malformed; write postgresql://"),
+        ("nonsense://app:hunter2@nowhere", "malformed; write postgresql://"),
     ],
 )
-async def test_unreachable_store_is_unavailable_and_keeps_its_secret(dsn: str) -> None:
-    with pytest.raises(Unavailable) as refusal:
+async def test_unreachable_store_is_unavailable_and_keeps_its_secret(dsn: str, words: str) -> None:
+    """What to correct is said, and nothing of the DSN."""
+    with pytest.raises(Unavailable, match=words) as refusal:
         await Store.open(dsn)
     assert refusal.value.reason is Reason.STORE_UNAVAILABLE
     assert "hunter2" not in f"{refusal.value.message} {refusal.value.facts} {refusal.value.__cause__}"
