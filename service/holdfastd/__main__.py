@@ -7,10 +7,10 @@ import asyncio
 import os
 import sys
 
-from holdfastd import log
 from holdfastd.config.model import Config, ConfigError, LogFormat, NewToken, RotateKeys
 from holdfastd.config.parse import parse
 from holdfastd.identity.new_token import new_token
+from holdfastd.logs.set_up import catch_crashes, set_up
 from holdfastd.rotate_keys import rotate_keys
 
 
@@ -25,16 +25,16 @@ def main() -> int:
         command = parse(sys.argv[1:], dict(os.environ), is_root=os.geteuid() == 0, is_terminal=sys.stdout.isatty())
         match command:
             case Config():
-                log.set_up(command.log_format)
-                log.catch_crashes()
+                set_up(command.log_format)
+                catch_crashes()
                 asyncio.run(serve(command))
             case NewToken():
                 token, digest = new_token()
                 print(f"{token}\n{digest}")  # noqa: T201 (this is the command)
             case RotateKeys():
                 # Its answer alone goes to standard output.
-                log.set_up(LogFormat.CONSOLE, sys.stderr)
-                log.catch_crashes()
+                set_up(LogFormat.CONSOLE, sys.stderr)
+                catch_crashes()
                 rotation = asyncio.run(rotate_keys(command))
                 print(rotation)  # noqa: T201 (this is the command)
                 return 1 if rotation.unreadable else 0

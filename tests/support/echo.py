@@ -13,8 +13,8 @@ import grpc
 import structlog
 from prometheus_client import CollectorRegistry
 
-from holdfastd import log
 from holdfastd.config.model import LogFormat
+from holdfastd.logs.set_up import set_up
 from holdfastd.metrics.rpc import RpcMetrics
 from holdfastd.rpc.interceptor import Interceptor
 
@@ -78,7 +78,7 @@ async def serving(unary: Callable | None = None, stream: Callable = _silent, **o
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     text, registry = io.StringIO(), CollectorRegistry()
-    log.set_up(LogFormat.JSON, text)
+    set_up(LogFormat.JSON, text)
     server = grpc.aio.server(interceptors=(Interceptor(RpcMetrics(registry), **options),))
     server.add_generic_rpc_handlers((_Handlers(unary or _answer, stream),))
     port = server.add_insecure_port("127.0.0.1:0")

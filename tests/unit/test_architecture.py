@@ -32,7 +32,7 @@ LAYERS = (
     ("catalog", "evidence", "execute", "store", "identity"),
     ("jobs",),
     ("flows",),
-    ("metrics", "log"),
+    ("metrics", "logs"),
     ("rpc", "http"),
     ("server", "rotate_keys"),
     ("__main__",),

@@ -13,8 +13,10 @@ import asyncpg
 import pytest
 import structlog
 
-from holdfastd import log
 from holdfastd.config.model import LogFormat
+from holdfastd.logs.events import EVENTS
+from holdfastd.logs.redaction import redact
+from holdfastd.logs.set_up import set_up
 
 CANARY = "c4n4ry-s3cret"
 
@@ -25,7 +27,7 @@ def lines():
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     stream = io.StringIO()
-    log.set_up(LogFormat.JSON, stream)
+    set_up(LogFormat.JSON, stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.handlers, root.level = handlers, level
     structlog.reset_defaults()
@@ -104,7 +106,7 @@ def test_long_texts_are_looked_through_at_once(word):
     """Nothing else runs meanwhile; a pattern that looks from every letter on takes the square of the length, here some ten seconds."""
     begun = time.process_time()
 
-    log.redact(None, "", {"event": word * (40_000 // len(word)) + "="})
+    redact(None, "", {"event": word * (40_000 // len(word)) + "="})
 
     assert time.process_time() - begun < 3
 
@@ -167,10 +169,10 @@ def test_records_of_libraries_are_redacted_with_their_tracebacks(lines):
 
 _CRASH = """
 import logging, sys, threading
-from holdfastd import log
+from holdfastd.logs.set_up import catch_crashes, set_up
 from holdfastd.config.model import LogFormat
-log.set_up(LogFormat.JSON)
-log.catch_crashes()
+set_up(LogFormat.JSON)
+catch_crashes()
 def crash():
     raise ValueError("postgresql://ada:{canary}@db/shop")
 thread = threading.Thread(target=crash)
@@ -264,7 +266,7 @@ def test_console_lines_are_redacted_too():
     handlers, level = root.handlers, root.level
     stream = io.StringIO()
     try:
-        log.set_up(LogFormat.CONSOLE, stream)
+        set_up(LogFormat.CONSOLE, stream)
         structlog.get_logger().info("rpc_handled", dsn=f"postgresql://a:{CANARY}@h/d")
     finally:
         root.handlers, root.level = handlers, level
@@ -286,4 +288,4 @@ def logged_events():
 
 def test_every_event_is_listed_and_every_listed_event_exists():
     """Alerts are written against the list."""
-    assert set(logged_events()) == set(log.EVENTS)
+    assert set(logged_events()) == set(EVENTS)
