@@ -21,10 +21,10 @@ def key(child: str, columns: list[str], parent: str, parent_columns: list[str]) 
     return child, parent, tuple(sorted(zip(columns, parent_columns, strict=True)))
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("musicbrainz", "omop")]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("musicbrainz", "omop", "usda")]
 
 
-@pytest.mark.parametrize("name", ["northwind", "pagila", "usda", *SLOW])
+@pytest.mark.parametrize("name", ["northwind", "pagila", *SLOW])
 async def test_counted_repaired_and_put_back(name: str, client: Holdfast, postgres: Server, database: str) -> None:
     """Counts equal brute force for every relationship found; apply ends verified; rollback ends equal."""
     loader = [sys.executable, str(SHARED / "tools/corpus.py"), "load", str(SHARED / "data" / name), database]

@@ -88,8 +88,20 @@ async def serving(unary: Callable | None = None, stream: Callable = _silent, **o
             yield Echo(channel=channel, registry=registry, stream=text)
     finally:
         await server.stop(0)
+        await _all_ended(registry)
         root.handlers, root.level = handlers, level
         structlog.reset_defaults()
+
+
+async def _all_ended(registry: CollectorRegistry) -> None:
+    """Wait for the last lines: a caller has its answer before they are written, and the next test has another stream."""
+
+    def total(name: str) -> float:
+        return sum(sample.value for metric in registry.collect() for sample in metric.samples if sample.name == name)
+
+    async with asyncio.timeout(5):
+        while total("grpc_server_handled_total") < total("grpc_server_started_total"):
+            await asyncio.sleep(0.01)
 
 
 async def _answer(request: bytes, _context: Any) -> bytes:

@@ -154,14 +154,21 @@ async def test_a_directory_that_cannot_be_written_is_refused():
         assert complaint.count("\n") == 1
 
 
-@pytest.mark.parametrize("url", [f"postgresql://ada:{CANARY}@127.0.0.1:1/store", f"nonsense {CANARY}", f"postgresql://a:{CANARY}@[::1/x"])
-async def test_a_store_that_cannot_be_reached_is_refused(url):
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (f"postgresql://ada:{CANARY}@127.0.0.1:1/store", "The store cannot be reached"),
+        (f"nonsense {CANARY}", "The DSN of the store is malformed"),
+        (f"postgresql://a:{CANARY}@[::1/x", "The DSN of the store is malformed"),
+    ],
+)
+async def test_a_store_that_cannot_be_reached_is_refused(url, words):
     """Without its password."""
     async with command(HOLDFAST_STORE_URL=url) as serving:
         code, complaint = await serving.end()
 
         assert code == 2
-        assert complaint.startswith("holdfastd: The store cannot be reached")
+        assert complaint.startswith(f"holdfastd: {words}")
         assert complaint.count("\n") == 1
         assert CANARY not in f"{complaint} {serving.lines}"
 
