@@ -18,7 +18,8 @@ from holdfastd.inference.model import Tier
 from holdfastd.jobs.model import JobKind, JobState
 from holdfastd.metrics.registry import Metrics
 from holdfastd.metrics.snapshot import AuditNumbers, DatabaseNumbers, Snapshot
-from holdfastd.store.overview import EndedJobs, LogHead, OpenJobs
+from holdfastd.store.model import Anchor
+from holdfastd.store.overview import EndedJobs, OpenJobs
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -188,7 +189,7 @@ def test_every_metric_is_explained():
         databases=(DatabaseNumbers(database="d", audit=audit, missed_runs=1),),
         open_jobs=(OpenJobs(database="d", kind=JobKind.AUDIT, state=JobState.QUEUED, **queued),),
         ended_jobs=(EndedJobs(database="d", kind=JobKind.AUDIT, state=JobState.FAILED, jobs=1, last=moment),),
-        log_head=LogHead(sequence=1, hash="h"),
+        log_head=Anchor(sequence=1, hash="h"),
     )
     scrape = generate_latest(metrics.registry).decode()
     shown = {

@@ -17,7 +17,8 @@ from holdfastd.metrics import snapshot
 from holdfastd.metrics.jobs import JobMetrics
 from holdfastd.metrics.registry import Metrics
 from holdfastd.metrics.snapshot import AuditNumbers, DatabaseNumbers, Snapshot, orphan_rows, refresh_forever
-from holdfastd.store.overview import Counted, EndedJobs, LogHead, OpenJobs
+from holdfastd.store.model import Anchor
+from holdfastd.store.overview import Counted, EndedJobs, OpenJobs
 from support.stored import MOMENT
 
 
@@ -52,7 +53,7 @@ FULL = Snapshot(
         EndedJobs(database="shop", kind=JobKind.AUDIT, state=JobState.FAILED, jobs=4, last=MOMENT),
         EndedJobs(database="shop", kind=JobKind.AUDIT, state=JobState.SUCCEEDED, jobs=9, last=MOMENT),
     ),
-    log_head=LogHead(sequence=12, hash="c0ffee"),
+    log_head=Anchor(sequence=12, hash="c0ffee"),
 )
 
 

@@ -13,9 +13,9 @@ from typing import Protocol
 import structlog
 
 from holdfastd.inference.model import Tier
-from holdfastd.store import overview
+from holdfastd.store import audit_log, overview
 from holdfastd.store.model import Anchor
-from holdfastd.store.overview import Counted, EndedJobs, LogHead, OpenJobs, Standing
+from holdfastd.store.overview import Counted, EndedJobs, OpenJobs, Standing
 from holdfastd.store.pool import Store
 
 log = structlog.get_logger()
@@ -69,7 +69,7 @@ class Snapshot:
     open_jobs: tuple[OpenJobs, ...] = ()
     ended_jobs: tuple[EndedJobs, ...] = ()
     #: None: the audit log is empty.
-    log_head: LogHead | None = None
+    log_head: Anchor | None = None
 
 
 class SnapshotReader:
@@ -92,9 +92,7 @@ class SnapshotReader:
             open_jobs = await overview.open_jobs(connection)
             if time.monotonic() >= self._ended_due:
                 await self._read_ended(connection)
-            known = self._store.log_head.newest
-            head = await overview.log_head(connection)
-            self._store.log_head.compare(Anchor(head.sequence, head.hash) if head else Anchor(0, ""), known)
+            head = await audit_log.refresh(connection, self._store.log_head)
         current = {standing.audit.id for standing in standings if standing.audit}
         self._audits = {audit_id: numbers for audit_id, numbers in self._audits.items() if audit_id in current}
         return Snapshot(
@@ -102,7 +100,7 @@ class SnapshotReader:
             databases=tuple(map(self._numbers, standings)),
             open_jobs=open_jobs,
             ended_jobs=self._ended,
-            log_head=head,
+            log_head=head if head.sequence else None,
         )
 
     async def _read_audit(self, connection: object, standing: Standing) -> None:

@@ -108,14 +108,6 @@ class Counted:
     orphan_rows: RowCount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogHead:
-    """The newest entry of the audit log."""
-
-    sequence: int
-    hash: str
-
-
 async def standings(connection: Any) -> tuple[Standing, ...]:
     """Return every registered database with its newest succeeded audit, by name."""
     return tuple(
@@ -146,12 +138,6 @@ async def ended_jobs(connection: Any) -> tuple[EndedJobs, ...]:
         EndedJobs(kind=JobKind(row["kind"]), state=JobState(row["state"]), **{name: row[name] for name in same})
         for row in await connection.fetch(_ENDED)
     )
-
-
-async def log_head(connection: Any) -> LogHead | None:
-    """Return the newest entry of the audit log; None while it is empty."""
-    row = await connection.fetchrow("SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1")
-    return None if row is None else LogHead(sequence=row["sequence"], hash=row["hash"])
 
 
 def _latest(row: Any) -> LatestAudit | None:
