@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from holdfastd.errors import HoldfastError
+from holdfastd.store.signals import is_set
 
 log = structlog.get_logger()
 
@@ -44,13 +45,4 @@ async def start_due_forever(
             if not failing:
                 log.exception("schedules_not_read")
             failing = True
-        await _either(stopping, wait)
-
-
-async def _either(stopping: asyncio.Event, seconds: float) -> None:
-    """Wait until the event is set, or so long."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        pass
+        await is_set(stopping, within=wait)
