@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from holdfastd.errors import HoldfastError
 from holdfastd.execute import ledger
 from holdfastd.execute.backups import Backup, find_purgeable, purge, read_backups
 from holdfastd.flows.context import Caller, Services
-from holdfastd.flows.deeds import answered, deed, log_failure, once
+from holdfastd.flows.deeds import answered, deed, failure_logged, once
 from holdfastd.flows.targets import reading, refuse_busy, writing
 from holdfastd.store import databases, plans
 from holdfastd.store.documents import decode, encode
@@ -33,12 +32,9 @@ async def purge_backups(services: Services, caller: Caller, database: str, plan_
         return decode(earlier, tuple[Backup, ...])
     async with services.store.connection() as connection:
         record = await databases.get(connection, database)
-    try:
+    async with failure_logged(services, caller, "backup.purge", database=database, subject=plan_id):
         await refuse_busy(services, record)
         purged = await _purge(services, caller, record, plan_id, older_than)
-    except HoldfastError as error:
-        await log_failure(services, caller, "backup.purge", error, database=database, subject=plan_id)
-        raise
     async with deed(services, caller, "backup.purged", database=database, subject=plan_id) as doing:
 
         async def answer() -> str:

@@ -1,14 +1,13 @@
 """Registering, listing, updating, removing and checking databases."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from holdfastd.catalog.model import Identity
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import AlreadyExists, HoldfastError, Reason
 from holdfastd.flows.context import Caller, DsnSource, Services
-from holdfastd.flows.deeds import deed, log_failure
+from holdfastd.flows.deeds import deed, failure_logged
 from holdfastd.flows.targets import make_sure, read_dsn, reading, refuse_own_store
 from holdfastd.store import databases
 from holdfastd.store.model import USUAL_SETTINGS, DatabaseRecord, DatabaseSettings, DsnKind, Registration
@@ -24,7 +23,7 @@ from holdfastd.target.session import close, connect
 async def add(services: Services, caller: Caller, name: str, dsn: DsnSource, settings: DatabaseSettings = USUAL_SETTINGS) -> DatabaseRecord:
     """Register a database after connecting to it once; the same registration again succeeds."""
     try:
-        async with _noted(services, caller, "database.add", name):
+        async with failure_logged(services, caller, "database.add", database=name):
             registration = await _look(services, name, dsn)
         async with deed(services, caller, "database.add", database=name) as doing:
             await refuse_own_store(doing.connection, registration.identity)
@@ -54,16 +53,6 @@ async def _same_registration(services: Services, name: str, dsn: DsnSource) -> D
     known = (record.dsn_kind, record.dsn_reference, record.role, record.identity.system_identifier, record.identity.database_oid)
     new = (found.dsn_kind, found.dsn_reference, found.role, found.identity.system_identifier, found.identity.database_oid)
     return record if known == new else None
-
-
-@asynccontextmanager
-async def _noted(services: Services, caller: Caller, action: str, name: str) -> AsyncIterator[None]:
-    """Note in the audit log what fails before the deed itself: while no connection of the store is held, a target may be slow."""
-    try:
-        yield
-    except HoldfastError as error:
-        await log_failure(services, caller, action, error, database=name)
-        raise
 
 
 async def _look(services: Services, name: str, dsn: DsnSource) -> Registration:
@@ -111,7 +100,7 @@ async def update(
     """Replace the DSN, which must lead to the same database, or the settings, or both; None leaves them as they are."""
     registration = None
     if dsn is not None:
-        async with _noted(services, caller, "database.update", name):
+        async with failure_logged(services, caller, "database.update", database=name):
             await get(services, name)
             registration = await _look(services, name, dsn)
     async with deed(services, caller, "database.update", database=name) as doing:

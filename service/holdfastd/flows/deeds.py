@@ -23,26 +23,28 @@ class Deed:
 @asynccontextmanager
 async def deed(services: Services, caller: Caller, action: str, *, database: str = "", subject: str = "") -> AsyncIterator[Deed]:
     """Open a transaction and append its outcome to the audit log; a failure is logged in a transaction of its own."""
-    try:
-        async with services.store.transaction() as connection:
-            doing = Deed(connection=connection, subject=subject)
-            yield doing
-            await audit_log.append(
-                connection, principal=caller.principal, action=action, database=database, subject=doing.subject, details=doing.details
-            )
-    except HoldfastError as error:
-        await log_failure(services, caller, action, error, database=database, subject=subject)
-        raise
-
-
-async def log_failure(
-    services: Services, caller: Caller, action: str, error: HoldfastError, *, database: str = "", subject: str = ""
-) -> None:
-    """Append what did not work and why, by its reason only: messages may name what the log must not keep."""
-    async with services.store.transaction() as connection:
+    async with failure_logged(services, caller, action, database=database, subject=subject), services.store.transaction() as connection:
+        doing = Deed(connection=connection, subject=subject)
+        yield doing
         await audit_log.append(
-            connection, principal=caller.principal, action=action, database=database, subject=subject, outcome=error.reason
+            connection, principal=caller.principal, action=action, database=database, subject=doing.subject, details=doing.details
         )
+
+
+@asynccontextmanager
+async def failure_logged(services: Services, caller: Caller, action: str, *, database: str = "", subject: str = "") -> AsyncIterator[None]:
+    """Append what did not work and why, by its reason only: messages may name what the log must not keep.
+
+    By itself around what comes before a deed: no connection of the store is held meanwhile, and a target may be slow.
+    """
+    try:
+        yield
+    except HoldfastError as error:
+        async with services.store.transaction() as connection:
+            await audit_log.append(
+                connection, principal=caller.principal, action=action, database=database, subject=subject, outcome=error.reason
+            )
+        raise
 
 
 async def answered(services: Services, caller: Caller, method: str, content: Mapping[str, str]) -> str | None:

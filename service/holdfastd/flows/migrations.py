@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.read import read_catalog
-from holdfastd.errors import HoldfastError, Reason, Refused
+from holdfastd.errors import Reason, Refused
 from holdfastd.execute import ledger
 from holdfastd.execute.obstacles import obstacles, refuse
 from holdfastd.flows import jobs as flows_jobs
 from holdfastd.flows.context import Caller, Services
-from holdfastd.flows.deeds import answered, deed, log_failure
+from holdfastd.flows.deeds import answered, deed, failure_logged
 from holdfastd.flows.plans import second_person_needed
 from holdfastd.flows.starting import NO_OPTIONS, content_of, ended_application, enqueue
 from holdfastd.flows.targets import reading
@@ -34,13 +34,10 @@ async def apply(services: Services, caller: Caller, plan_id: str, options: JobOp
     async with services.store.connection() as connection:
         plan = await plans.get(connection, plan_id)
         record = await databases.get(connection, plan.database)
-    try:
+    async with failure_logged(services, caller, "plan.apply", database=plan.database, subject=plan_id):
         _refuse_unapproved(plan, record)
         async with reading(services, record, "preflight") as connection:
             refuse_failed(await check_plan(connection, await read_catalog(connection, with_partitions=True), plan.plan))
-    except HoldfastError as error:
-        await log_failure(services, caller, "plan.apply", error, database=plan.database, subject=plan_id)
-        raise
     async with deed(services, caller, "plan.apply", database=plan.database, subject=plan_id) as doing:
         _refuse_unapproved(await plans.get(doing.connection, plan_id, lock=True), await databases.get(doing.connection, plan.database))
         kind = JobKind.APPLICATION
@@ -81,12 +78,9 @@ async def roll_back(services: Services, caller: Caller, job_id: str, options: Jo
     application, plan, record = await ended_application(services, job_id)
     async with services.store.connection() as connection:
         later = [(job, await plans.get(connection, other)) for job, other in await jobs.later_applications(connection, application)]
-    try:
+    async with failure_logged(services, caller, "plan.roll_back", database=record.name, subject=plan.id):
         _refuse_built_upon(plan, later)
         await _refuse_inexact(services, record, plan, application)
-    except HoldfastError as error:
-        await log_failure(services, caller, "plan.roll_back", error, database=record.name, subject=plan.id)
-        raise
     async with deed(services, caller, "plan.roll_back", database=record.name, subject=plan.id) as doing:
         rollback = await enqueue(
             doing,

@@ -8,7 +8,7 @@ import msgspec
 from holdfastd.catalog.model import Catalog
 from holdfastd.catalog.operators import resolve_operators
 from holdfastd.catalog.read import read_catalog
-from holdfastd.errors import Conflict, Forbidden, HoldfastError, InvalidField, Reason, Refused
+from holdfastd.errors import Conflict, Forbidden, InvalidField, Reason, Refused
 from holdfastd.evidence.changes import measure_change
 from holdfastd.evidence.closure import measure_closure
 from holdfastd.evidence.hindrances import count_partial_nulls
@@ -17,7 +17,7 @@ from holdfastd.evidence.referenced import has_row
 from holdfastd.findings.plannable import declared_key
 from holdfastd.flows.audits import succeeded
 from holdfastd.flows.context import Caller, Services
-from holdfastd.flows.deeds import answered, deed, log_failure, once
+from holdfastd.flows.deeds import answered, deed, failure_logged, once
 from holdfastd.flows.targets import reading
 from holdfastd.inference.model import Relationship
 from holdfastd.plan.build import build_plan
@@ -42,11 +42,8 @@ async def create(services: Services, caller: Caller, database: str, audit_id: st
         record = await databases.get(connection, database)
         audit = await succeeded(connection, database, audit_id)
         relationships = await audits.all_relationships(connection, audit.id)
-    try:
+    async with failure_logged(services, caller, "plan.create", database=database):
         plan = await _build(services, record, relationships, overrides)
-    except HoldfastError as error:
-        await log_failure(services, caller, "plan.create", error, database=database)
-        raise
     async with deed(services, caller, "plan.create", database=database) as doing:
 
         async def insert() -> str:

@@ -1,13 +1,13 @@
 """Starting restores: rows come back while keys stay. All that can be refused is refused here, before a job exists."""
 
 from holdfastd.catalog.read import read_catalog
-from holdfastd.errors import HoldfastError, NotFound, Reason, Refused
+from holdfastd.errors import NotFound, Reason, Refused
 from holdfastd.execute import ledger
 from holdfastd.execute.outlook import look, refuse_outlook
 from holdfastd.execute.restore import chosen
 from holdfastd.flows import jobs as flows_jobs
 from holdfastd.flows.context import Caller, Services
-from holdfastd.flows.deeds import answered, deed, log_failure
+from holdfastd.flows.deeds import answered, deed, failure_logged
 from holdfastd.flows.starting import content_of, ended_application, enqueue
 from holdfastd.flows.targets import reading, refuse_busy
 from holdfastd.jobs.model import Job, JobKind, JobOptions
@@ -21,13 +21,10 @@ async def restore(services: Services, caller: Caller, job_id: str, options: JobO
     if earlier is not None:
         return await flows_jobs.get(services, earlier)
     application, plan, record = await ended_application(services, job_id)
-    try:
+    async with failure_logged(services, caller, "plan.restore", database=record.name, subject=plan.id):
         _refuse_unknown(plan, options)
         await refuse_busy(services, record)
         await _refuse_unrestorable(services, record, plan, options)
-    except HoldfastError as error:
-        await log_failure(services, caller, "plan.restore", error, database=record.name, subject=plan.id)
-        raise
     async with deed(services, caller, "plan.restore", database=record.name, subject=plan.id) as doing:
         job = await enqueue(
             doing,

@@ -18,7 +18,7 @@ from holdfastd.execute.restore import Restore
 from holdfastd.execute.roll_back import Rollback
 from holdfastd.execute.session import TargetSession, open_session
 from holdfastd.flows.context import Caller, Services
-from holdfastd.flows.deeds import log_failure
+from holdfastd.flows.deeds import failure_logged
 from holdfastd.flows.migrations import refuse_drift
 from holdfastd.flows.targets import make_sure, registered_dsn
 from holdfastd.jobs.context import JobContext
@@ -93,11 +93,8 @@ async def _run(services: Services, context: JobContext, action: str, state: Plan
     caller = Caller(principal=job.principal)
     async with services.store.connection() as connection:
         record, plan = await databases.get(connection, job.database), await plans.get(connection, job.plan_id)
-    try:
+    async with failure_logged(services, caller, action, database=record.name, subject=job.id):
         results = await _persist(services, context, record, plan, work)
-    except HoldfastError as error:
-        await log_failure(services, caller, action, error, database=record.name, subject=job.id)
-        raise
     await reach("OUTCOME.before_note")
     async with context.transaction() as connection:
         if state is not None:
