@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml requirements/dev.txt requirements/uv.txt
+$(VENV)/.installed: pyproject.toml requirements/dev.txt requirements/browser.txt requirements/uv.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Holdfast needs Python 3.11 or newer; run: make PYTHON=python3.12 install")'
 	$(PYTHON) -m venv $(VENV)
 	@# uv is several times faster; pip does the same where uv cannot reach the index.
@@ -20,6 +20,9 @@ $(VENV)/.installed: pyproject.toml requirements/dev.txt requirements/uv.txt
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . \
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# Tests of the console need a browser; they skip where there is none.
+	if command -v chromium >/dev/null; then $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/browser.txt \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/browser.txt; fi
 	@touch $@
 
 demo: install

@@ -22,11 +22,13 @@ LAYERS = (
     ("access", "sql", "session_contract", "tracing"),
     ("config",),
     ("catalog.model", "jobs.model", "jobs.schedule"),
-    ("catalog.operators", "catalog.indexes"),
+    ("catalog.operators", "catalog.indexes", "catalog.outline"),
     ("evidence.model", "evidence.statements"),
     ("inference",),
     ("findings",),
     ("plan",),
+    ("report",),
+    ("exports",),
     # The ring: only here is the driver.
     ("target",),
     ("catalog", "evidence", "execute", "store", "identity"),
@@ -38,8 +40,19 @@ LAYERS = (
     ("__main__",),
 )
 PURE = (
-    *("errors", "names", "access", "config", "session_contract", "catalog.model", "catalog.operators", "catalog.indexes", "jobs.model"),
-    *("evidence.model", "evidence.statements", "inference", "findings", "plan"),
+    *(
+        "errors",
+        "names",
+        "access",
+        "config",
+        "session_contract",
+        "catalog.model",
+        "catalog.operators",
+        "catalog.indexes",
+        "catalog.outline",
+        "jobs.model",
+    ),
+    *("evidence.model", "evidence.statements", "inference", "findings", "plan", "report", "exports"),
 )
 IMPURE_IMPORTS = {"asyncio", "time", "random", "secrets", "os", "socket", "logging", "subprocess", "uuid", "threading"}
 #: Third-party package -> where it may be imported.

@@ -1,6 +1,5 @@
 """The client: in come the names of databases, plans and jobs; out come jobs, followed to their end through broken connections."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -11,7 +10,8 @@ import grpc
 from grpc.aio import AioRpcError
 
 from holdfast.addresses import parse
-from holdfast.calls import Calls, new_id
+from holdfast.calls import Calls
+from holdfast.calls.caller import new_id
 from holdfast.channel import metadata, open_channel
 from holdfast.errors import HoldfastError, is_cut
 from holdfast.security import Tls, Token, bearer, refuse_exposed_token
@@ -150,22 +150,8 @@ class Holdfast(Calls):
 
     async def export_entries(self, after_sequence: int = 0) -> AsyncGenerator[ExportEntriesResponse, None]:
         """Yield the audit log in batches, oldest first, after an entry; a batch that takes longer than the timeout is an error."""
-        request_id = new_id()
-        call = self._log.ExportEntries(ExportEntriesRequest(after_sequence=after_sequence), metadata=self._metadata(request_id))
-        try:
-            while True:
-                async with asyncio.timeout(self._timeout):
-                    batch = await call.read()
-                if not isinstance(batch, ExportEntriesResponse):
-                    break
+        request = ExportEntriesRequest(after_sequence=after_sequence)
+        batches = self._stream(self._log.ExportEntries, request, late="export again, what was written is kept")
+        async with aclosing(batches):
+            async for batch in batches:
                 yield batch
-            self._note_head(await call.trailing_metadata())
-        except AioRpcError as error:
-            self._note_head(error.trailing_metadata())
-            raise HoldfastError.from_rpc(error, server=self._server, request_id=request_id) from error
-        except TimeoutError as error:
-            words = f"Holdfast at {self._server} did not go on in time; export again, what was written is kept."
-            code = grpc.StatusCode.DEADLINE_EXCEEDED
-            raise HoldfastError(words, reason=code.name, code=code, request_id=request_id) from error
-        finally:
-            call.cancel()

@@ -29,6 +29,7 @@ class Types:
                 base_schema=row["base_schema"],
                 base_name=row["base_name"],
                 category=row["category"],
+                enum_labels=tuple(row["enum_labels"]),
             )
         return made
 

@@ -47,6 +47,8 @@ class DataType:
     base_name: str
     #: pg_type.typcategory of the base type: N numeric, S string, U user-defined (uuid), D date, B boolean, A array, E enum …
     category: str
+    #: Of an enum, or of an array of one, in their order; empty for all other types.
+    enum_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ class FindingKind(StrEnum):
     PARTITION_WITHOUT_KEY = "PARTITION_WITHOUT_KEY"
     ROWS_HIDDEN = "ROWS_HIDDEN"
     POLYMORPHIC_REFERENCE = "POLYMORPHIC_REFERENCE"
+    UNKNOWN_INTENT = "UNKNOWN_INTENT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

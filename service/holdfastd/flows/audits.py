@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from holdfastd.catalog.outline import TableOutline
 from holdfastd.catalog.read import read_catalog
 from holdfastd.errors import NotFound, Reason, Refused
 from holdfastd.evidence.orphans import OrphanSamples
@@ -66,6 +67,16 @@ async def relationships_page(
     async with services.store.connection() as connection:
         audit = await succeeded(connection, database, audit_id)
         page = await audits.relationships_page(connection, audit.id, after_position, limit)
+    return audit, list(enumerate(page, start=after_position + 1))
+
+
+async def tables_page(
+    services: Services, database: str, audit_id: str, after_position: int, limit: int
+) -> tuple[AuditRecord, Sequence[tuple[int, TableOutline]]]:
+    """Return tables with their positions, and the audit that saw them."""
+    async with services.store.connection() as connection:
+        audit = await succeeded(connection, database, audit_id)
+        page = await audits.tables_page(connection, audit.id, after_position, limit)
     return audit, list(enumerate(page, start=after_position + 1))
 
 

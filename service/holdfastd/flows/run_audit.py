@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from holdfastd.catalog.model import Catalog
+from holdfastd.catalog.outline import outline
 from holdfastd.catalog.read import read_catalog
 from holdfastd.evidence.counting.audit import count_audit
 from holdfastd.evidence.details.read import detail_orphans
@@ -48,11 +49,13 @@ async def run_audit(services: Services, context: JobContext) -> tuple[Verificati
         relationships = await _count(services, record, connection, catalog, candidates, progress, estimate_after)
         relationships = await _look_closer(connection, catalog, relationships, progress)
     findings = await asyncio.to_thread(derive_findings, catalog, relationships)
+    tables = await asyncio.to_thread(outline, catalog)
     end_time = datetime.now(UTC)
     async with context.transaction() as store:
         await audits.save_result(
             store,
             job.audit_id,
+            tables=tables,
             relationships=relationships,
             findings=findings,
             summary=summarise(catalog, relationships, findings),

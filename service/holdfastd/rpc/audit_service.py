@@ -7,7 +7,7 @@ from holdfast.v1.audit_service_pb2_grpc import AuditServiceServicer
 from holdfastd.findings.model import Severity
 from holdfastd.flows import audits, comparisons, ignoring, orphan_counts
 from holdfastd.flows.context import Services
-from holdfastd.rpc import decode, decode_schedule, encode, encode_record, encode_schedule, fields
+from holdfastd.rpc import decode, decode_schedule, encode, encode_record, encode_schedule, encode_table, fields
 from holdfastd.rpc.enums import from_proto
 from holdfastd.rpc.interceptor import Context
 
@@ -47,6 +47,14 @@ class AuditService(AuditServiceServicer):
         items, token = page.cut(found, lambda item: (record.id, str(item[0])))
         relationships = [encode.relationship(relationship) for _, relationship in items]
         return pb.ListRelationshipsResponse(relationships=relationships, next_page_token=token, audit_id=record.id)
+
+    async def ListTables(self, request: pb.ListTablesRequest, _: Context) -> pb.ListTablesResponse:
+        """List the tables that an audit saw. Later pages stay with the audit of the first."""
+        database = fields.database_filter(request.database) if request.audit_id else fields.database_name(request.database)
+        audit_id, page = decode.audit_page(request, "ListTables")
+        record, found = await audits.tables_page(self._services, database, audit_id, page.position, page.limit)
+        items, token = page.cut(found, lambda item: (record.id, str(item[0])))
+        return pb.ListTablesResponse(tables=[encode_table.table(item) for _, item in items], next_page_token=token, audit_id=record.id)
 
     async def ListFindings(self, request: pb.ListFindingsRequest, _: Context) -> pb.ListFindingsResponse:
         """List the findings of an audit, the worst first. Later pages stay with the audit of the first."""

@@ -98,7 +98,8 @@ def older_than(request: backup_service_pb2.PurgeBackupsRequest) -> timedelta:
 
 
 def audit_page(
-    request: audit_service_pb2.ListRelationshipsRequest | audit_service_pb2.ListFindingsRequest, *scope: object
+    request: audit_service_pb2.ListRelationshipsRequest | audit_service_pb2.ListTablesRequest | audit_service_pb2.ListFindingsRequest,
+    *scope: object,
 ) -> tuple[str, fields.Page]:
     """Return the audit to read and the page of it. Later pages stay with the audit of the first, whatever was audited since."""
     audit_id = fields.optional_identifier(request.audit_id, "audit_id")

@@ -3,21 +3,24 @@
 from enum import Enum
 from typing import Any, TypeVar
 
-from holdfast.v1 import audit_service_pb2, core_pb2, plan_service_pb2
-from holdfastd.catalog.model import OnDelete
+from holdfast.v1 import audit_service_pb2, core_pb2, export_service_pb2, plan_service_pb2, report_service_pb2
+from holdfastd.catalog.model import OnDelete, TableKind
 from holdfastd.errors import InvalidField
 from holdfastd.evidence.model import Exactness, OrphanCause
+from holdfastd.exports.model import FindingsFormat, PlanFormat
 from holdfastd.findings.differences import ChangeKind
 from holdfastd.findings.model import FindingKind, Severity
 from holdfastd.inference.model import Risk, Tier
 from holdfastd.jobs.model import EventKind, JobKind, JobState
 from holdfastd.plan.model import HazardKind, LockLevel, LockPolicy, OrphanAction, PlanState, ScriptKind, StepKind
+from holdfastd.report.facts import ReportFormat
 
 _E = TypeVar("_E", bound=Enum)
 
 #: Domain enum -> its proto enum and the prefix of its names there.
 PAIRS: dict[type[Enum], tuple[Any, str]] = {
     OnDelete: (core_pb2.OnDelete, "ON_DELETE_"),
+    TableKind: (core_pb2.TableKind, "TABLE_KIND_"),
     Exactness: (core_pb2.Exactness, "EXACTNESS_"),
     OrphanCause: (core_pb2.OrphanCause, "ORPHAN_CAUSE_"),
     FindingKind: (core_pb2.FindingKind, "FINDING_KIND_"),
@@ -34,6 +37,9 @@ PAIRS: dict[type[Enum], tuple[Any, str]] = {
     PlanState: (core_pb2.PlanState, "PLAN_STATE_"),
     StepKind: (core_pb2.StepKind, "STEP_KIND_"),
     ScriptKind: (plan_service_pb2.ScriptKind, "SCRIPT_KIND_"),
+    ReportFormat: (report_service_pb2.ReportFormat, "REPORT_FORMAT_"),
+    FindingsFormat: (export_service_pb2.FindingsFormat, "FINDINGS_FORMAT_"),
+    PlanFormat: (export_service_pb2.PlanFormat, "PLAN_FORMAT_"),
     ChangeKind: (audit_service_pb2.ChangeKind, "CHANGE_KIND_"),
 }
 

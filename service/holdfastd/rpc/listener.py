@@ -19,12 +19,16 @@ from holdfast.v1 import (
     backup_service_pb2_grpc,
     database_service_pb2,
     database_service_pb2_grpc,
+    export_service_pb2,
+    export_service_pb2_grpc,
     job_service_pb2,
     job_service_pb2_grpc,
     migration_service_pb2,
     migration_service_pb2_grpc,
     plan_service_pb2,
     plan_service_pb2_grpc,
+    report_service_pb2,
+    report_service_pb2_grpc,
     schedule_service_pb2,
     schedule_service_pb2_grpc,
 )
@@ -37,6 +41,7 @@ from holdfastd.rpc.audit_log_service import AuditLogService
 from holdfastd.rpc.audit_service import AuditService
 from holdfastd.rpc.backup_service import BackupService
 from holdfastd.rpc.database_service import DatabaseService
+from holdfastd.rpc.export_service import ExportService
 from holdfastd.rpc.guard import Guard
 from holdfastd.rpc.handshake import server_credentials
 from holdfastd.rpc.interceptor import Interceptor
@@ -44,6 +49,7 @@ from holdfastd.rpc.job_service import JobService
 from holdfastd.rpc.limits import Places
 from holdfastd.rpc.migration_service import MigrationService
 from holdfastd.rpc.plan_service import PlanService
+from holdfastd.rpc.report_service import ReportService
 from holdfastd.rpc.rules import read_rules
 from holdfastd.rpc.schedule_service import ScheduleService
 
@@ -72,7 +78,9 @@ _SERVICES: Sequence[ServiceDescriptor] = tuple(
     for module in (
         database_service_pb2,
         audit_service_pb2,
+        report_service_pb2,
         plan_service_pb2,
+        export_service_pb2,
         migration_service_pb2,
         backup_service_pb2,
         job_service_pb2,
@@ -138,6 +146,8 @@ class RpcListener:
         server = self._server
         database_service_pb2_grpc.add_DatabaseServiceServicer_to_server(DatabaseService(services), server)
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(services), server)
+        report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(services), server)
+        export_service_pb2_grpc.add_ExportServiceServicer_to_server(ExportService(services), server)
         plan_service_pb2_grpc.add_PlanServiceServicer_to_server(PlanService(services), server)
         migration_service_pb2_grpc.add_MigrationServiceServicer_to_server(MigrationService(services), server)
         backup_service_pb2_grpc.add_BackupServiceServicer_to_server(BackupService(services), server)

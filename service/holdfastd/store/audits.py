@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from holdfastd.catalog.outline import TableOutline
 from holdfastd.errors import NotFound, Reason
 from holdfastd.findings.model import Finding, Severity
 from holdfastd.inference.model import Relationship
@@ -57,14 +58,20 @@ async def save_result(
     connection: Any,
     audit_id: str,
     *,
+    tables: Sequence[TableOutline] = (),
     relationships: Sequence[Relationship],
     findings: Sequence[Finding],
     summary: AuditSummary,
     end_time: datetime,
 ) -> None:
     """Save what an audit found, in place of what an earlier try of the same audit saved."""
+    await connection.execute("DELETE FROM audit_tables WHERE audit_id = $1", audit_id)
     await connection.execute("DELETE FROM audit_relationships WHERE audit_id = $1", audit_id)
     await connection.execute("DELETE FROM audit_findings WHERE audit_id = $1", audit_id)
+    await connection.executemany(
+        "INSERT INTO audit_tables (audit_id, position, document) VALUES ($1, $2, $3)",
+        [(audit_id, position, encode(item)) for position, item in enumerate(tables, start=1)],
+    )
     ordered = sorted(relationships, key=lambda relationship: (relationship.referencing, relationship.referenced))
     await connection.executemany(
         "INSERT INTO audit_relationships (audit_id, position, id, document) VALUES ($1, $2, $3, $4)",
@@ -76,6 +83,19 @@ async def save_result(
         [(audit_id, position, int(item.severity), item.id, encode(item)) for position, item in enumerate(worst_first, start=1)],
     )
     await connection.execute("UPDATE audits SET summary = $2, end_time = $3 WHERE id = $1", audit_id, encode(summary), end_time)
+
+
+async def tables_page(connection: Any, audit_id: str, after_position: int, limit: int) -> tuple[TableOutline, ...]:
+    """Return tables by schema and name. Positions are 1, 2, 3 …: the next page is after `after_position` + length."""
+    query = "SELECT document FROM audit_tables WHERE audit_id = $1 AND position > $2 ORDER BY position LIMIT $3"
+    rows = await connection.fetch(query, audit_id, after_position, limit)
+    return tuple(decode(row["document"], TableOutline) for row in rows)
+
+
+async def all_tables(connection: Any, audit_id: str) -> tuple[TableOutline, ...]:
+    """Return every table that an audit saw, by schema and name; none of audits made before tables were kept."""
+    query = "SELECT document FROM audit_tables WHERE audit_id = $1 ORDER BY position"
+    return tuple(decode(row["document"], TableOutline) for row in await connection.fetch(query, audit_id))
 
 
 async def relationships_page(connection: Any, audit_id: str, after_position: int, limit: int) -> tuple[Relationship, ...]:

@@ -82,6 +82,12 @@ async def last_application(connection: Any, plan_id: str) -> str:
     return await connection.fetchval(query, searchable(plan_id)) or ""
 
 
+async def last_rollback(connection: Any, application_id: str) -> str:
+    """Return the id of the job that rolled an application back last; empty when none did."""
+    query = "SELECT id FROM jobs WHERE application_id = $1 AND kind = 'ROLLBACK' ORDER BY create_time DESC, id DESC LIMIT 1"
+    return await connection.fetchval(query, application_id) or ""
+
+
 async def later_applications(connection: Any, application: Job) -> tuple[tuple[str, str], ...]:
     """Return jobs, the last one first, that applied other plans to the database since and are in force, each with its plan."""
     query = """

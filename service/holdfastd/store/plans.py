@@ -40,6 +40,13 @@ async def get(connection: Any, plan_id: str, *, lock: bool = False) -> PlanRecor
     return _record(row)
 
 
+async def latest_of_audit(connection: Any, audit_id: str) -> PlanRecord | None:
+    """Return the newest plan made from an audit that nobody rejected; None when there is none."""
+    where = "WHERE plans.audit_id = $1 AND plans.state <> 'REJECTED' ORDER BY plans.id DESC LIMIT 1"
+    row = await connection.fetchrow(f"{_SELECT} {where}", audit_id)
+    return None if row is None else _record(row)
+
+
 async def list_page(
     connection: Any, *, database: str = "", after: str = "", limit: int, visible: Collection[str] | None = None
 ) -> tuple[PlanRecord, ...]:

@@ -192,21 +192,62 @@ class AuditOptions(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     ESTIMATE_AFTER_FIELD_NUMBER: builtins.int
+    INTENT_FIELD_NUMBER: builtins.int
     @property
     def estimate_after(self) -> google.protobuf.duration_pb2.Duration:
         """Relationships whose count is expected to take longer, or has taken longer, are estimated from a sample of the table instead.
         Unset: all are counted, however long it takes.
         """
 
+    @property
+    def intent(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___IntendedRelationship]:
+        """Relationships that the application's own schema declares, such as a Prisma schema: the strongest evidence that one is meant."""
+
     def __init__(
         self,
         *,
         estimate_after: google.protobuf.duration_pb2.Duration | None = ...,
+        intent: collections.abc.Iterable[Global___IntendedRelationship] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["estimate_after", b"estimate_after"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["estimate_after", b"estimate_after"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["estimate_after", b"estimate_after", "intent", b"intent"]) -> None: ...
 
 Global___AuditOptions: typing_extensions.TypeAlias = AuditOptions
+
+@typing.final
+class IntendedRelationship(google.protobuf.message.Message):
+    """A relationship that an application declares, and the database perhaps does not."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REFERENCING_FIELD_NUMBER: builtins.int
+    REFERENCED_FIELD_NUMBER: builtins.int
+    ON_DELETE_FIELD_NUMBER: builtins.int
+    ORIGIN_FIELD_NUMBER: builtins.int
+    on_delete: holdfast.v1.core_pb2.OnDelete.ValueType
+    """What the application declares to happen; unspecified when it says nothing."""
+    origin: builtins.str
+    """Where it is declared, such as `schema.prisma:41`."""
+    @property
+    def referencing(self) -> holdfast.v1.core_pb2.ColumnSet:
+        """The columns that hold the reference. An empty schema means: the only table of that name."""
+
+    @property
+    def referenced(self) -> holdfast.v1.core_pb2.ColumnSet:
+        """The columns pointed at. An empty schema means: the only table of that name; no columns: its primary key."""
+
+    def __init__(
+        self,
+        *,
+        referencing: holdfast.v1.core_pb2.ColumnSet | None = ...,
+        referenced: holdfast.v1.core_pb2.ColumnSet | None = ...,
+        on_delete: holdfast.v1.core_pb2.OnDelete.ValueType = ...,
+        origin: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["referenced", b"referenced", "referencing", b"referencing"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["on_delete", b"on_delete", "origin", b"origin", "referenced", b"referenced", "referencing", b"referencing"]) -> None: ...
+
+Global___IntendedRelationship: typing_extensions.TypeAlias = IntendedRelationship
 
 @typing.final
 class StartAuditRequest(google.protobuf.message.Message):
@@ -412,6 +453,64 @@ class ListRelationshipsResponse(google.protobuf.message.Message):
 Global___ListRelationshipsResponse: typing_extensions.TypeAlias = ListRelationshipsResponse
 
 @typing.final
+class ListTablesRequest(google.protobuf.message.Message):
+    """Request of ListTables."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DATABASE_FIELD_NUMBER: builtins.int
+    AUDIT_ID_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    database: builtins.str
+    """Name of the database: its latest succeeded audit is used."""
+    audit_id: builtins.str
+    """Id of an audit, instead of the latest; may be empty."""
+    page_size: builtins.int
+    """At most so many; 0 means 100, more than 1000 means 1000."""
+    page_token: builtins.str
+    """From the previous response; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        database: builtins.str = ...,
+        audit_id: builtins.str = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audit_id", b"audit_id", "database", b"database", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+Global___ListTablesRequest: typing_extensions.TypeAlias = ListTablesRequest
+
+@typing.final
+class ListTablesResponse(google.protobuf.message.Message):
+    """Response of ListTables."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TABLES_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    AUDIT_ID_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Empty on the last page."""
+    audit_id: builtins.str
+    """The audit they come from."""
+    @property
+    def tables(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[holdfast.v1.core_pb2.Table]:
+        """By schema and name. Empty for audits made before tables were kept."""
+
+    def __init__(
+        self,
+        *,
+        tables: collections.abc.Iterable[holdfast.v1.core_pb2.Table] | None = ...,
+        next_page_token: builtins.str = ...,
+        audit_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audit_id", b"audit_id", "next_page_token", b"next_page_token", "tables", b"tables"]) -> None: ...
+
+Global___ListTablesResponse: typing_extensions.TypeAlias = ListTablesResponse
+
+@typing.final
 class ListFindingsRequest(google.protobuf.message.Message):
     """Request of ListFindings."""
 
@@ -487,12 +586,15 @@ class SampleOrphansRequest(google.protobuf.message.Message):
     RELATIONSHIP_ID_FIELD_NUMBER: builtins.int
     LIMIT_FIELD_NUMBER: builtins.int
     COLUMNS_FIELD_NUMBER: builtins.int
+    MASKED_FIELD_NUMBER: builtins.int
     database: builtins.str
     """Name of the database."""
     relationship_id: builtins.str
     """A relationship of its latest succeeded audit."""
     limit: builtins.int
     """At most so many rows; 0 means 20, more than 1000 means 1000."""
+    masked: builtins.bool
+    """Return the shape of values instead of values: letters as `a`, digits as `9`."""
     @property
     def columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Further columns of the referencing table to return; none by default."""
@@ -504,8 +606,9 @@ class SampleOrphansRequest(google.protobuf.message.Message):
         relationship_id: builtins.str = ...,
         limit: builtins.int = ...,
         columns: collections.abc.Iterable[builtins.str] | None = ...,
+        masked: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["columns", b"columns", "database", b"database", "limit", b"limit", "relationship_id", b"relationship_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["columns", b"columns", "database", b"database", "limit", b"limit", "masked", b"masked", "relationship_id", b"relationship_id"]) -> None: ...
 
 Global___SampleOrphansRequest: typing_extensions.TypeAlias = SampleOrphansRequest
 

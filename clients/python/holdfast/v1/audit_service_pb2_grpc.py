@@ -55,6 +55,11 @@ class AuditServiceStub(object):
                 request_serializer=holdfast_dot_v1_dot_audit__service__pb2.ListRelationshipsRequest.SerializeToString,
                 response_deserializer=holdfast_dot_v1_dot_audit__service__pb2.ListRelationshipsResponse.FromString,
                 _registered_method=True)
+        self.ListTables = channel.unary_unary(
+                '/holdfast.v1.AuditService/ListTables',
+                request_serializer=holdfast_dot_v1_dot_audit__service__pb2.ListTablesRequest.SerializeToString,
+                response_deserializer=holdfast_dot_v1_dot_audit__service__pb2.ListTablesResponse.FromString,
+                _registered_method=True)
         self.ListFindings = channel.unary_unary(
                 '/holdfast.v1.AuditService/ListFindings',
                 request_serializer=holdfast_dot_v1_dot_audit__service__pb2.ListFindingsRequest.SerializeToString,
@@ -114,6 +119,13 @@ class AuditServiceServicer(object):
 
     def ListRelationships(self, request, context):
         """Lists the relationships that an audit found, by referencing table and columns.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTables(self, request, context):
+        """Lists the tables that an audit saw, by schema and name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -183,6 +195,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListRelationships,
                     request_deserializer=holdfast_dot_v1_dot_audit__service__pb2.ListRelationshipsRequest.FromString,
                     response_serializer=holdfast_dot_v1_dot_audit__service__pb2.ListRelationshipsResponse.SerializeToString,
+            ),
+            'ListTables': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTables,
+                    request_deserializer=holdfast_dot_v1_dot_audit__service__pb2.ListTablesRequest.FromString,
+                    response_serializer=holdfast_dot_v1_dot_audit__service__pb2.ListTablesResponse.SerializeToString,
             ),
             'ListFindings': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFindings,
@@ -324,6 +341,33 @@ class AuditService(object):
             '/holdfast.v1.AuditService/ListRelationships',
             holdfast_dot_v1_dot_audit__service__pb2.ListRelationshipsRequest.SerializeToString,
             holdfast_dot_v1_dot_audit__service__pb2.ListRelationshipsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTables(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/holdfast.v1.AuditService/ListTables',
+            holdfast_dot_v1_dot_audit__service__pb2.ListTablesRequest.SerializeToString,
+            holdfast_dot_v1_dot_audit__service__pb2.ListTablesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -89,6 +89,22 @@ _AuditServiceListRelationshipsType = typing_extensions.TypeVar(
     ],
 )
 
+_AuditServiceListTablesType = typing_extensions.TypeVar(
+    '_AuditServiceListTablesType',
+    grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.ListTablesRequest,
+        holdfast.v1.audit_service_pb2.ListTablesResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.ListTablesRequest,
+        holdfast.v1.audit_service_pb2.ListTablesResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.ListTablesRequest,
+        holdfast.v1.audit_service_pb2.ListTablesResponse,
+    ],
+)
+
 _AuditServiceListFindingsType = typing_extensions.TypeVar(
     '_AuditServiceListFindingsType',
     grpc.UnaryUnaryMultiCallable[
@@ -185,7 +201,7 @@ _AuditServiceListOrphanCountsType = typing_extensions.TypeVar(
     ],
 )
 
-class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditServiceGetAuditType, _AuditServiceListAuditsType, _AuditServiceListRelationshipsType, _AuditServiceListFindingsType, _AuditServiceSampleOrphansType, _AuditServiceIgnoreFindingType, _AuditServiceUnignoreFindingType, _AuditServiceCompareAuditsType, _AuditServiceListOrphanCountsType]):
+class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditServiceGetAuditType, _AuditServiceListAuditsType, _AuditServiceListRelationshipsType, _AuditServiceListTablesType, _AuditServiceListFindingsType, _AuditServiceSampleOrphansType, _AuditServiceIgnoreFindingType, _AuditServiceUnignoreFindingType, _AuditServiceCompareAuditsType, _AuditServiceListOrphanCountsType]):
     """Starts audits and returns what they found."""
 
     @typing.overload
@@ -205,6 +221,10 @@ class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditService
         grpc.UnaryUnaryMultiCallable[
             holdfast.v1.audit_service_pb2.ListRelationshipsRequest,
             holdfast.v1.audit_service_pb2.ListRelationshipsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.ListTablesRequest,
+            holdfast.v1.audit_service_pb2.ListTablesResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             holdfast.v1.audit_service_pb2.ListFindingsRequest,
@@ -251,6 +271,10 @@ class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditService
             holdfast.v1.audit_service_pb2.ListRelationshipsResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            holdfast.v1.audit_service_pb2.ListTablesRequest,
+            holdfast.v1.audit_service_pb2.ListTablesResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             holdfast.v1.audit_service_pb2.ListFindingsRequest,
             holdfast.v1.audit_service_pb2.ListFindingsResponse,
         ],
@@ -288,6 +312,9 @@ class AuditServiceStub(typing.Generic[_AuditServiceStartAuditType, _AuditService
     ListRelationships: _AuditServiceListRelationshipsType
     """Lists the relationships that an audit found, by referencing table and columns."""
 
+    ListTables: _AuditServiceListTablesType
+    """Lists the tables that an audit saw, by schema and name."""
+
     ListFindings: _AuditServiceListFindingsType
     """Lists findings, the worst first."""
 
@@ -322,6 +349,10 @@ AuditServiceAsyncStub: typing_extensions.TypeAlias = AuditServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         holdfast.v1.audit_service_pb2.ListRelationshipsRequest,
         holdfast.v1.audit_service_pb2.ListRelationshipsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        holdfast.v1.audit_service_pb2.ListTablesRequest,
+        holdfast.v1.audit_service_pb2.ListTablesResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         holdfast.v1.audit_service_pb2.ListFindingsRequest,
@@ -383,6 +414,14 @@ class AuditServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[holdfast.v1.audit_service_pb2.ListRelationshipsResponse, collections.abc.Awaitable[holdfast.v1.audit_service_pb2.ListRelationshipsResponse]]:
         """Lists the relationships that an audit found, by referencing table and columns."""
+
+    @abc.abstractmethod
+    def ListTables(
+        self,
+        request: holdfast.v1.audit_service_pb2.ListTablesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[holdfast.v1.audit_service_pb2.ListTablesResponse, collections.abc.Awaitable[holdfast.v1.audit_service_pb2.ListTablesResponse]]:
+        """Lists the tables that an audit saw, by schema and name."""
 
     @abc.abstractmethod
     def ListFindings(

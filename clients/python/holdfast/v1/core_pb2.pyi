@@ -21,6 +21,34 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _TableKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _TableKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_TableKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    TABLE_KIND_UNSPECIFIED: _TableKind.ValueType  # 0
+    """Never sent."""
+    TABLE_KIND_TABLE: _TableKind.ValueType  # 1
+    """An ordinary table."""
+    TABLE_KIND_PARTITIONED: _TableKind.ValueType  # 2
+    """A partitioned table."""
+    TABLE_KIND_FOREIGN: _TableKind.ValueType  # 3
+    """A foreign table: its rows are on another server."""
+
+class TableKind(_TableKind, metaclass=_TableKindEnumTypeWrapper):
+    """The kind of a table."""
+
+TABLE_KIND_UNSPECIFIED: TableKind.ValueType  # 0
+"""Never sent."""
+TABLE_KIND_TABLE: TableKind.ValueType  # 1
+"""An ordinary table."""
+TABLE_KIND_PARTITIONED: TableKind.ValueType  # 2
+"""A partitioned table."""
+TABLE_KIND_FOREIGN: TableKind.ValueType  # 3
+"""A foreign table: its rows are on another server."""
+Global___TableKind: typing_extensions.TypeAlias = TableKind
+
 class _Exactness:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -281,6 +309,8 @@ class _FindingKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """Row security hides rows from the role that audits."""
     FINDING_KIND_POLYMORPHIC_REFERENCE: _FindingKind.ValueType  # 18
     """An (id, type) pair that points into several tables: no foreign key can protect it."""
+    FINDING_KIND_UNKNOWN_INTENT: _FindingKind.ValueType  # 19
+    """The application declares a relationship whose table or columns the database does not have."""
 
 class FindingKind(_FindingKind, metaclass=_FindingKindEnumTypeWrapper):
     """The kind of a finding."""
@@ -323,6 +353,8 @@ FINDING_KIND_ROWS_HIDDEN: FindingKind.ValueType  # 17
 """Row security hides rows from the role that audits."""
 FINDING_KIND_POLYMORPHIC_REFERENCE: FindingKind.ValueType  # 18
 """An (id, type) pair that points into several tables: no foreign key can protect it."""
+FINDING_KIND_UNKNOWN_INTENT: FindingKind.ValueType  # 19
+"""The application declares a relationship whose table or columns the database does not have."""
 Global___FindingKind: typing_extensions.TypeAlias = FindingKind
 
 class _FindingState:
@@ -760,6 +792,138 @@ class ColumnSet(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["columns", b"columns", "schema", b"schema", "table", b"table"]) -> None: ...
 
 Global___ColumnSet: typing_extensions.TypeAlias = ColumnSet
+
+@typing.final
+class Column(google.protobuf.message.Message):
+    """A column of a table."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    NULLABLE_FIELD_NUMBER: builtins.int
+    DEFAULT_SQL_FIELD_NUMBER: builtins.int
+    COMMENT_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name, unquoted."""
+    type: builtins.str
+    """Its type with modifiers, as SQL writes it: `character varying(20)`."""
+    nullable: builtins.bool
+    """True when it accepts NULL."""
+    default_sql: builtins.str
+    """Its default as SQL; empty when there is none."""
+    comment: builtins.str
+    """What its owner wrote about it; empty when nothing."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        type: builtins.str = ...,
+        nullable: builtins.bool = ...,
+        default_sql: builtins.str = ...,
+        comment: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["comment", b"comment", "default_sql", b"default_sql", "name", b"name", "nullable", b"nullable", "type", b"type"]) -> None: ...
+
+Global___Column: typing_extensions.TypeAlias = Column
+
+@typing.final
+class Index(google.protobuf.message.Message):
+    """An index of a table."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    COLUMNS_FIELD_NUMBER: builtins.int
+    UNIQUE_FIELD_NUMBER: builtins.int
+    PRIMARY_FIELD_NUMBER: builtins.int
+    DEFINITION_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name, unquoted."""
+    unique: builtins.bool
+    """True when it admits no value twice."""
+    primary: builtins.bool
+    """True when it belongs to the primary key."""
+    definition: builtins.str
+    """As `CREATE INDEX …` would make it."""
+    @property
+    def columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of its key columns; empty text stands for an expression."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        columns: collections.abc.Iterable[builtins.str] | None = ...,
+        unique: builtins.bool = ...,
+        primary: builtins.bool = ...,
+        definition: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["columns", b"columns", "definition", b"definition", "name", b"name", "primary", b"primary", "unique", b"unique"]) -> None: ...
+
+Global___Index: typing_extensions.TypeAlias = Index
+
+@typing.final
+class Table(google.protobuf.message.Message):
+    """A table as an audit saw it. Its foreign keys are relationships."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SCHEMA_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    COLUMNS_FIELD_NUMBER: builtins.int
+    PRIMARY_KEY_FIELD_NUMBER: builtins.int
+    INDEXES_FIELD_NUMBER: builtins.int
+    ROW_ESTIMATE_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    COMMENT_FIELD_NUMBER: builtins.int
+    PURPOSE_FIELD_NUMBER: builtins.int
+    schema: builtins.str
+    """Its schema, unquoted."""
+    name: builtins.str
+    """Its name, unquoted."""
+    kind: Global___TableKind.ValueType
+    """What kind of table."""
+    row_estimate: builtins.int
+    """Rows as the server estimates them; unset when it was never analysed."""
+    size_bytes: builtins.int
+    """Size on disk, without its indexes, in bytes."""
+    comment: builtins.str
+    """What its owner wrote about it; empty when nothing."""
+    purpose: builtins.str
+    """What it seems to be for, in a few words; empty when nothing tells."""
+    @property
+    def columns(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Column]:
+        """In the table's order."""
+
+    @property
+    def primary_key(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Columns of the primary key; empty when it has none."""
+
+    @property
+    def indexes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Index]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        schema: builtins.str = ...,
+        name: builtins.str = ...,
+        kind: Global___TableKind.ValueType = ...,
+        columns: collections.abc.Iterable[Global___Column] | None = ...,
+        primary_key: collections.abc.Iterable[builtins.str] | None = ...,
+        indexes: collections.abc.Iterable[Global___Index] | None = ...,
+        row_estimate: builtins.int | None = ...,
+        size_bytes: builtins.int = ...,
+        comment: builtins.str = ...,
+        purpose: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_row_estimate", b"_row_estimate", "row_estimate", b"row_estimate"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_row_estimate", b"_row_estimate", "columns", b"columns", "comment", b"comment", "indexes", b"indexes", "kind", b"kind", "name", b"name", "primary_key", b"primary_key", "purpose", b"purpose", "row_estimate", b"row_estimate", "schema", b"schema", "size_bytes", b"size_bytes"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_row_estimate", b"_row_estimate"]) -> typing.Literal["row_estimate"] | None: ...
+
+Global___Table: typing_extensions.TypeAlias = Table
 
 @typing.final
 class RowCount(google.protobuf.message.Message):

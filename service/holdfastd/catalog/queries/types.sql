@@ -22,6 +22,12 @@ SELECT resolved.declared AS oid,
        namespace.nspname AS base_schema,
        base.typname AS base_name,
        base.typcategory::pg_catalog.text AS category,
+       ARRAY(
+           SELECT label.enumlabel::pg_catalog.text
+           FROM pg_catalog.pg_enum AS label
+           WHERE label.enumtypid IN (base.oid, base.typelem)
+           ORDER BY label.enumsortorder
+       ) AS enum_labels,
        resolved.not_null AS not_null
 FROM resolved
 JOIN pg_catalog.pg_type AS base ON base.oid = resolved.current AND base.typtype <> 'd'
