@@ -1,6 +1,6 @@
 """The client: in come the names of databases, plans and jobs; out come jobs, followed to their end through broken connections."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from types import TracebackType
@@ -16,6 +16,7 @@ from holdfast.channel import metadata, open_channel
 from holdfast.errors import HoldfastError, is_cut
 from holdfast.security import Tls, Token, bearer, refuse_exposed_token
 from holdfast.v1.audit_log_service_pb2 import ExportEntriesRequest, ExportEntriesResponse
+from holdfast.v1.audit_service_pb2 import IntendedRelationship
 from holdfast.v1.core_pb2 import Event, Job, Plan, Throttle
 from holdfast.v1.job_service_pb2 import WatchJobRequest, WatchJobResponse
 from holdfast.v1.plan_service_pb2 import Policy
@@ -78,9 +79,14 @@ class Holdfast(Calls):
         """Make a plan from the latest audit."""
         return (await self.create_plan(database, policy=policy)).plan
 
-    async def audit(self, database: str, *, estimate_after: timedelta | None = None) -> AsyncGenerator[Job | Event, None]:
-        """Audit a database and follow it; the last item is the job as it ended, whose audit_id leads to the results."""
-        started = await self.start_audit(database, estimate_after=estimate_after)
+    async def audit(
+        self, database: str, *, estimate_after: timedelta | None = None, intent: Iterable[IntendedRelationship] = ()
+    ) -> AsyncGenerator[Job | Event, None]:
+        """Audit a database and follow it; the last item is the job as it ended, whose audit_id leads to the results.
+
+        `intent` is what applications declare: `read_intent("schema.prisma").relationships` of holdfast.intent.sources.
+        """
+        started = await self.start_audit(database, estimate_after=estimate_after, intent=intent)
         async with aclosing(self.watch(started.job.id)) as items:
             async for item in items:
                 yield item

@@ -1,7 +1,8 @@
 """Starting audits and reading what they found. run_audit.py makes them."""
 
+import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from holdfastd.catalog.outline import TableOutline
 from holdfastd.catalog.read import read_catalog
@@ -16,19 +17,19 @@ from holdfastd.flows.targets import reading
 from holdfastd.inference.model import Relationship
 from holdfastd.jobs.model import Job, JobKind
 from holdfastd.store import audits, databases, ignored, jobs
-from holdfastd.store.model import AuditRecord
+from holdfastd.store.model import USUAL_OPTIONS, AuditOptions, AuditRecord
 
 
-async def start(services: Services, caller: Caller, database: str, estimate_after: timedelta | None = None) -> tuple[AuditRecord, Job]:
-    """Queue an audit and return it with its job. Counts that take longer than `estimate_after` are estimated."""
-    asked = {"estimate_after": str(estimate_after)} if estimate_after else {}
+async def start(services: Services, caller: Caller, database: str, options: AuditOptions = USUAL_OPTIONS) -> tuple[AuditRecord, Job]:
+    """Queue an audit and return it with its job."""
+    asked = _describe(options)
     async with deed(services, caller, "audit.start", database=database) as doing:
         connection = doing.connection
         record = await databases.get(connection, database)
         doing.details = asked
 
         async def create() -> str:
-            audit_id = await audits.create(connection, record.id, estimate_after)
+            audit_id = await audits.create(connection, record.id, options)
             await jobs.enqueue(
                 connection,
                 kind=JobKind.AUDIT,
@@ -42,6 +43,15 @@ async def start(services: Services, caller: Caller, database: str, estimate_afte
         doing.subject = await once(doing, caller, "StartAudit", {"database": database} | asked, create)
         audit = await audits.get(connection, doing.subject)
         return audit, await jobs.get(connection, audit.job_id)
+
+
+def _describe(options: AuditOptions) -> dict[str, str]:
+    """Return what was asked for, as the audit log has it and as two requests are told apart."""
+    asked = {"estimate_after": str(options.estimate_after)} if options.estimate_after else {}
+    if options.intent:
+        digest = hashlib.sha256(repr(options.intent).encode("utf-8", "backslashreplace")).hexdigest()
+        asked["intent"] = f"{len(options.intent)} declared by applications, sha256 {digest}"
+    return asked
 
 
 async def get(services: Services, audit_id: str) -> AuditRecord:
@@ -124,15 +134,16 @@ async def succeeded(connection: object, database: str, audit_id: str) -> AuditRe
 
 
 async def sample_orphans(
-    services: Services, caller: Caller, database: str, relationship_id: str, limit: int, columns: tuple[str, ...]
+    services: Services, caller: Caller, database: str, relationship_id: str, limit: int, columns: tuple[str, ...], *, masked: bool
 ) -> OrphanSamples:
-    """Return some orphan rows as they are now: keys, and the columns asked for. Asking for more than keys goes into the audit log."""
+    """Return some orphan rows as they are now: keys, and the columns asked for; masked: their shapes. Asking goes into the audit log."""
     async with deed(services, caller, "orphans.sample", database=database) as doing:
         record = await databases.get(doing.connection, database)
         audit = await succeeded(doing.connection, database, "")
         relationship = await audits.relationship(doing.connection, audit.id, relationship_id)
         doing.subject = audit.id
-        doing.details = {"relationship": relationship_id, "columns": ", ".join(columns)}
+        doing.details = {"relationship": relationship_id, "columns": ", ".join(columns)} | ({"masked": "true"} if masked else {})
     async with reading(services, record, "sample") as connection:
         catalog = await read_catalog(connection)
-        return await read_samples(connection, catalog, relationship, limit=limit, columns=columns)
+        samples = await read_samples(connection, catalog, relationship, limit=limit, columns=columns)
+    return samples.masked() if masked else samples

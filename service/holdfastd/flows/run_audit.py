@@ -17,9 +17,11 @@ from holdfastd.flows.audit_progress import AuditProgress
 from holdfastd.flows.context import Services
 from holdfastd.flows.targets import reading
 from holdfastd.inference.candidates import conclude, form_hypotheses
+from holdfastd.inference.hints.intent import Meant, assume, match_intent
 from holdfastd.inference.hints.joins import find_joins
 from holdfastd.inference.hints.weigh import weigh_joins, weigh_partitions
 from holdfastd.inference.model import Candidate, Hypothesis, Relationship, Tier
+from holdfastd.inference.purposes.assign import with_purposes
 from holdfastd.inference.relationships import derive_relationships
 from holdfastd.inference.rows.propose import propose
 from holdfastd.inference.rows.weigh import weigh_rows
@@ -41,15 +43,16 @@ async def run_audit(services: Services, context: JobContext) -> tuple[Verificati
     job = context.job
     async with services.store.connection() as store:
         record = await databases.get(store, job.database)
-        estimate_after = (await audits.get(store, job.audit_id)).estimate_after
+        options = await audits.options_of(store, job.audit_id)
     progress = AuditProgress(context)
     async with reading(services, record, f"audit/{job.id}") as connection:
         catalog = await _read(connection, progress)
-        candidates = await _infer(connection, catalog, progress)
-        relationships = await _count(services, record, connection, catalog, candidates, progress, estimate_after)
+        matched = await asyncio.to_thread(match_intent, catalog, options.intent)
+        candidates = await _infer(connection, catalog, matched.meant, progress)
+        relationships = await _count(services, record, connection, catalog, candidates, progress, options.estimate_after)
         relationships = await _look_closer(connection, catalog, relationships, progress)
-    findings = await asyncio.to_thread(derive_findings, catalog, relationships)
-    tables = await asyncio.to_thread(outline, catalog)
+    findings = await asyncio.to_thread(derive_findings, catalog, relationships, matched.unknown)
+    tables = await asyncio.to_thread(lambda: with_purposes(outline(catalog), relationships))
     end_time = datetime.now(UTC)
     async with context.transaction() as store:
         await audits.save_result(
@@ -70,22 +73,22 @@ async def _read(connection: Connection, progress: AuditProgress) -> Catalog:
     return await progress.unless_stopped(read_catalog(connection, with_definitions=True, on_progress=progress.on_part))
 
 
-async def _infer(connection: Connection, catalog: Catalog, progress: AuditProgress) -> tuple[Candidate, ...]:
-    """Think of relationships, then let rows speak for and against them."""
+async def _infer(connection: Connection, catalog: Catalog, meant: tuple[Meant, ...], progress: AuditProgress) -> tuple[Candidate, ...]:
+    """Think of relationships, those that applications declare first, then let rows speak for and against them."""
     await progress.begin("Infer relationships")
     # Names of thousands of tables take seconds to compare: not in the loop that answers calls.
-    hypotheses = await asyncio.to_thread(_think, catalog)
+    hypotheses = await asyncio.to_thread(_think, catalog, meant)
     await progress.begin("Look at samples of rows")
     overlaps = await progress.unless_stopped(
         observe(connection, catalog, hypotheses, budget_seconds=_SAMPLES_SECONDS, on_progress=progress.on_part)
     )
-    return await asyncio.to_thread(lambda: conclude(catalog, weigh_rows(catalog, hypotheses, overlaps)))
+    return await asyncio.to_thread(lambda: conclude(catalog, weigh_rows(catalog, hypotheses, overlaps), meant))
 
 
-def _think(catalog: Catalog) -> tuple[Hypothesis, ...]:
-    """Form hypotheses of all that the catalog says: names, types and keys, then the queries it holds."""
+def _think(catalog: Catalog, meant: tuple[Meant, ...]) -> tuple[Hypothesis, ...]:
+    """Form hypotheses of all that the catalog says: names, types and keys, then the queries it holds, and of what applications say."""
     thought = weigh_joins(catalog, form_hypotheses(catalog), find_joins(catalog))
-    return propose(catalog, weigh_partitions(catalog, thought))
+    return propose(catalog, assume(weigh_partitions(catalog, thought), meant))
 
 
 async def _count(

@@ -13,7 +13,7 @@ from holdfastd.flows.deeds import deed
 from holdfastd.jobs.model import JobKind
 from holdfastd.jobs.schedule import LATEST, MOST_COUNTED, NeverDue, Outlook, Recurrence, check, following, look_ahead, put_off
 from holdfastd.store import audit_log, audits, databases, jobs, schedules
-from holdfastd.store.model import ScheduleRecord
+from holdfastd.store.model import AuditOptions, ScheduleRecord
 
 log = structlog.get_logger()
 
@@ -129,8 +129,10 @@ async def _decide(connection: Any, schedule: ScheduleRecord, now: datetime) -> t
 
 
 async def _start(connection: Any, schedule: ScheduleRecord) -> str:
-    """Queue an audit and return its id."""
-    audit_id = await audits.create(connection, schedule.database_id, schedule.estimate_after)
+    """Queue an audit and return its id. What applications declared to an earlier audit goes on to hold."""
+    intent = await audits.latest_intent(connection, schedule.database_id)
+    options = AuditOptions(estimate_after=schedule.estimate_after, intent=intent)
+    audit_id = await audits.create(connection, schedule.database_id, options)
     await jobs.enqueue(
         connection,
         kind=JobKind.AUDIT,

@@ -13,6 +13,7 @@ from holdfastd.inference.columns.gather import declared, gather
 from holdfastd.inference.columns.wording import evidence_for
 from holdfastd.inference.composites import find_composites
 from holdfastd.inference.hints.families import weigh_families
+from holdfastd.inference.hints.intent import Meant, insist
 from holdfastd.inference.implied import lower_implied
 from holdfastd.inference.model import Alternative, Candidate, Hypothesis, Target
 from holdfastd.inference.naming.learn import Naming, learn
@@ -50,10 +51,13 @@ def form_hypotheses(catalog: Catalog, weights: tuple[Weights, Weights] | None = 
     )
 
 
-def conclude(catalog: Catalog, hypotheses: Sequence[Hypothesis]) -> tuple[Candidate, ...]:
-    """Return one candidate per hypothesis that is likely enough, by referencing table and columns."""
-    kept = (each for each in lower_implied(catalog, [_candidate(each) for each in hypotheses]) if each.confidence >= KEPT_FROM)
-    return tuple(sorted(kept, key=lambda candidate: candidate.referencing))
+def conclude(catalog: Catalog, hypotheses: Sequence[Hypothesis], meant: Sequence[Meant] = ()) -> tuple[Candidate, ...]:
+    """Return one candidate per hypothesis that is likely enough, by referencing table and columns.
+
+    What applications declare is believed, whatever names and rows say.
+    """
+    kept = [each for each in lower_implied(catalog, [_candidate(each) for each in hypotheses]) if each.confidence >= KEPT_FROM]
+    return tuple(sorted(insist(kept, hypotheses, meant), key=lambda candidate: candidate.referencing))
 
 
 def _candidate(hypothesis: Hypothesis) -> Candidate:

@@ -26,6 +26,20 @@ class Risk(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Intended:
+    """A relationship that an application declares, in its own names, whatever the database knows of them."""
+
+    #: An empty schema: the only table of that name.
+    referencing: ColumnSet
+    #: No columns: the primary key.
+    referenced: ColumnSet
+    #: None when the application says nothing.
+    on_delete: OnDelete | None = None
+    #: Where it is declared, such as `schema.prisma:41`; may be empty.
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One observation that speaks for or against a relationship."""
 
@@ -79,6 +93,9 @@ class Candidate:
     target_probability: float = 1.0
     #: Other keys, the likeliest first.
     alternatives: tuple[Alternative, ...] = ()
+    #: What an application declares to happen on deletion, and where it says so.
+    intended_on_delete: OnDelete | None = None
+    intended_by: str = ""
 
     @property
     def id(self) -> str:

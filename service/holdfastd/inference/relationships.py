@@ -10,7 +10,7 @@ from holdfastd.catalog.indexes import Comparison, serving_index
 from holdfastd.catalog.model import Catalog, ForeignKey, Operator
 from holdfastd.catalog.operators import resolve_operators
 from holdfastd.evidence.model import Exactness, RowCount
-from holdfastd.inference.advice.on_delete import advise
+from holdfastd.inference.advice.on_delete import advise, heed
 from holdfastd.inference.advice.ownership import Relations
 from holdfastd.inference.model import Candidate, Evidence, Relationship, Risk, Tier
 from holdfastd.inference.obstacles import explain_obstacle
@@ -29,6 +29,9 @@ def derive_relationships(catalog: Catalog, candidates: Sequence[Candidate], coun
     found = [_declared(catalog, key, counts) for key in catalog.foreign_keys]
     doubtful = [(candidate.referencing, candidate.referenced) for candidate in candidates if candidate.confidence < PLANNED_FROM]
     known = Relations.of(believed, doubtful)
+    for each in candidates:
+        if each.intended_on_delete is not None:
+            heed(catalog, (each.referencing, each.referenced), each.intended_on_delete, each.intended_by, known)
     found += [_inferred(catalog, candidate, counts, known) for candidate in candidates]
     return tuple(sorted(found, key=lambda each: (each.referencing.table, each.referencing.columns, each.referenced, each.constraint_name)))
 

@@ -7,7 +7,7 @@ from holdfast.v1.audit_service_pb2_grpc import AuditServiceServicer
 from holdfastd.findings.model import Severity
 from holdfastd.flows import audits, comparisons, ignoring, orphan_counts
 from holdfastd.flows.context import Services
-from holdfastd.rpc import decode, decode_schedule, encode, encode_record, encode_schedule, encode_table, fields
+from holdfastd.rpc import decode, decode_intent, decode_schedule, encode, encode_record, encode_schedule, encode_table, fields
 from holdfastd.rpc.enums import from_proto
 from holdfastd.rpc.interceptor import Context
 
@@ -23,7 +23,7 @@ class AuditService(AuditServiceServicer):
         """Start an audit."""
         caller = decode.caller(request.request_id)
         database = fields.database_name(request.database)
-        record, job = await audits.start(self._services, caller, database, decode.estimate_after(request.options))
+        record, job = await audits.start(self._services, caller, database, decode_intent.audit_options(request.options))
         return pb.StartAuditResponse(audit=encode_record.audit(record), job=encode.job(job))
 
     async def GetAudit(self, request: pb.GetAuditRequest, _: Context) -> pb.GetAuditResponse:
@@ -73,7 +73,9 @@ class AuditService(AuditServiceServicer):
         database = fields.database_name(request.database)
         relationship_id = fields.required(request.relationship_id, "relationship_id")
         limit, columns = decode.sample_limit(request.limit), fields.column_names(request.columns, "columns")
-        samples = await audits.sample_orphans(self._services, decode.caller(), database, relationship_id, limit, columns)
+        samples = await audits.sample_orphans(
+            self._services, decode.caller(), database, relationship_id, limit, columns, masked=request.masked
+        )
         return encode_record.orphan_samples(samples)
 
     async def IgnoreFinding(self, request: pb.IgnoreFindingRequest, _: Context) -> pb.IgnoreFindingResponse:

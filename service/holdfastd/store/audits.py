@@ -1,7 +1,7 @@
 """Audits and what they found. An audit's state and times are those of its job; its results are one document per row, in order."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -9,13 +9,14 @@ import asyncpg
 from holdfastd.catalog.outline import TableOutline
 from holdfastd.errors import NotFound, Reason
 from holdfastd.findings.model import Finding, Severity
-from holdfastd.inference.model import Relationship
+from holdfastd.inference.model import Intended, Relationship
 from holdfastd.jobs.model import JobState
 from holdfastd.store.documents import decode, encode, searchable
-from holdfastd.store.model import AuditOptions, AuditRecord, AuditSummary
+from holdfastd.store.model import USUAL_OPTIONS, AuditOptions, AuditRecord, AuditSummary
 
 _SELECT = """
-    SELECT audits.id, databases.name AS database, audits.database_id, audits.create_time, audits.summary, audits.options,
+    SELECT audits.id, databases.name AS database, audits.database_id, audits.create_time, audits.summary,
+           audits.options - 'intent' AS options,
            coalesce(jobs.id, '') AS job_id, coalesce(jobs.state, 'QUEUED') AS state, coalesce(jobs.end_time, audits.end_time) AS end_time
     FROM audits
     JOIN databases ON databases.id = audits.database_id
@@ -23,12 +24,12 @@ _SELECT = """
 """
 
 
-async def create(connection: Any, database_id: str, estimate_after: timedelta | None = None) -> str:
+async def create(connection: Any, database_id: str, options: AuditOptions = USUAL_OPTIONS) -> str:
     """Create an audit without results and return its id; enqueue its job in the same transaction."""
     insert = "INSERT INTO audits (database_id, options) VALUES ($1, $2) RETURNING id"
     try:
         async with connection.transaction():
-            return str(await connection.fetchval(insert, database_id, encode(AuditOptions(estimate_after=estimate_after))))
+            return str(await connection.fetchval(insert, database_id, encode(options)))
     except asyncpg.ForeignKeyViolationError:
         raise NotFound("The database was removed just now.", reason=Reason.DATABASE_NOT_FOUND) from None
 
@@ -40,6 +41,22 @@ async def get(connection: Any, audit_id: str) -> AuditRecord:
         message = f"There is no audit {audit_id!r}; list the audits, or start one."
         raise NotFound(message, reason=Reason.AUDIT_NOT_FOUND, facts={"audit": audit_id})
     return _record(row)
+
+
+async def options_of(connection: Any, audit_id: str) -> AuditOptions:
+    """Return how an audit was asked to be made."""
+    return decode(await connection.fetchval("SELECT options FROM audits WHERE id = $1", audit_id), AuditOptions)
+
+
+async def latest_intent(connection: Any, database_id: str) -> tuple[Intended, ...]:
+    """Return what applications declare, from the latest audit of a database that was told; none when none was."""
+    query = """
+        SELECT options FROM audits
+        WHERE database_id = $1 AND options #> '{intent, 0}' IS NOT NULL
+        ORDER BY id DESC LIMIT 1
+    """
+    options = await connection.fetchval(query, database_id)
+    return () if options is None else decode(options, AuditOptions).intent
 
 
 async def list_page(

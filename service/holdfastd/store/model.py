@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from holdfastd.catalog.model import Identity
 from holdfastd.evidence.model import RowCount
+from holdfastd.inference.model import Intended
 from holdfastd.jobs.model import JobState
 from holdfastd.jobs.schedule import Recurrence
 from holdfastd.plan.model import Plan, PlanState
@@ -97,6 +98,11 @@ class AuditOptions:
 
     #: Counts that take longer are estimated instead; None: all are counted.
     estimate_after: timedelta | None = None
+    #: What applications declare.
+    intent: tuple[Intended, ...] = ()
+
+
+USUAL_OPTIONS = AuditOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

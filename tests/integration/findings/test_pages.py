@@ -15,7 +15,7 @@ from support.postgres import Server, database_name
 
 PAGES = Path(__file__).resolve().parents[3] / "docs" / "findings"
 #: Kinds that depend on who audits, or on more than the page shows; tests of their own make them.
-_BY_ROLE = {FindingKind.NOT_AUDITABLE, FindingKind.ROWS_HIDDEN}
+_BY_ROLE = {FindingKind.NOT_AUDITABLE, FindingKind.ROWS_HIDDEN, FindingKind.UNKNOWN_INTENT}
 _NOT_ENFORCED_SINCE = 18
 
 

@@ -318,8 +318,8 @@ def test_every_kind_has_its_page(kind: FindingKind) -> None:
 
 
 def test_every_page_has_its_kind() -> None:
-    """A kind that is gone takes its page along."""
-    assert {page.stem for page in PAGES.glob("*.md")} == {kind.lower() for kind in FindingKind}
+    """A kind that is gone takes its page along; README.md lists them."""
+    assert {page.stem for page in PAGES.glob("*.md")} - {"README"} == {kind.lower() for kind in FindingKind}
 
 
 def test_tiers_are_as_these_tests_think() -> None:

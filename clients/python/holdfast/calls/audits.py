@@ -1,6 +1,6 @@
 """Calls of AuditService: starting audits and reading what they found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,10 +22,20 @@ class AuditCalls(Caller):
         return AuditServiceStub(self._channel)
 
     async def start_audit(
-        self, database: str, *, estimate_after: timedelta | None = None, request_id: str = ""
+        self,
+        database: str,
+        *,
+        estimate_after: timedelta | None = None,
+        intent: Iterable[audit_pb.IntendedRelationship] = (),
+        request_id: str = "",
     ) -> audit_pb.StartAuditResponse:
-        """Start an audit and return at once; `Holdfast.audit` also follows it. Counts that take longer than asked are estimated."""
+        """Start an audit and return at once; `Holdfast.audit` also follows it. Counts that take longer than asked are estimated.
+
+        `intent` is what applications declare, as `holdfast.intent.sources.read_intent` returns it.
+        """
         request = audit_pb.StartAuditRequest(database=database, request_id=request_id or new_id())
+        if meant := tuple(intent):
+            request.options.intent.extend(meant)
         if estimate_after is not None:
             request.options.estimate_after.FromTimedelta(estimate_after)
         return await self._call(self._audits.StartAudit, request)

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
+from holdfast.cli import completing
 from holdfast.cli.arguments import Detach, Name, OfDatabase
 from holdfast.cli.durations import duration
+from holdfast.cli.ending import ending
 from holdfast.cli.failures import ExitCode
 from holdfast.cli.following import follow
+from holdfast.cli.intent import Intents, declared
 from holdfast.cli.render import audits as tables
 from holdfast.cli.render import relationship as details
-from holdfast.cli.report.ending import ending
-from holdfast.cli.report.gather import gather
 from holdfast.cli.resolve import resolve, resolve_one
 from holdfast.cli.session import Session, command
 from holdfast.errors import HoldfastError
@@ -39,17 +40,33 @@ class SeverityName(StrEnum):
 app = typer.Typer(name="audits", help="List, show and compare audits.", no_args_is_help=True)
 commands = typer.Typer()
 
-AuditId = Annotated[str, typer.Argument(metavar="AUDIT", help="Id of an audit.")]
+AuditId = Annotated[str, typer.Argument(metavar="AUDIT", help="Id of an audit.", autocompletion=completing.audits)]
 FailOn = Annotated[SeverityName | None, typer.Option("--fail-on", help="End with 1 when something at least this bad is found.")]
 FailOnNew = Annotated[SeverityName | None, typer.Option("--fail-on", help="End with 1 when a finding at least this bad appeared.")]
-BaseAudit = Annotated[str, typer.Argument(metavar="[BASE]", help="Id of the earlier audit.", show_default=False)]
-HeadAudit = Annotated[str, typer.Argument(metavar="[HEAD]", help="Id of the later audit.", show_default=False)]
+BaseAudit = Annotated[
+    str, typer.Argument(metavar="[BASE]", help="Id of the earlier audit.", show_default=False, autocompletion=completing.audits)
+]
+HeadAudit = Annotated[
+    str, typer.Argument(metavar="[HEAD]", help="Id of the later audit.", show_default=False, autocompletion=completing.audits)
+]
 AtLeast = Annotated[SeverityName | None, typer.Option("--severity", help="Only findings at least this bad; end with 1 when there are any.")]
 RelationshipName = Annotated[
-    str, typer.Argument(metavar="RELATIONSHIP", help="An id, or table.column when that is unambiguous.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="RELATIONSHIP",
+        help="An id, or table.column when that is unambiguous.",
+        show_default=False,
+        autocompletion=completing.relationships,
+    ),
 ]
 OneRelationship = Annotated[
-    str, typer.Argument(metavar="[RELATIONSHIP]", help="Everything about this one: an id, or table.column.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="[RELATIONSHIP]",
+        help="Everything about this one: an id, or table.column.",
+        show_default=False,
+        autocompletion=completing.relationships,
+    ),
 ]
 WithIgnored = Annotated[bool, typer.Option("--ignored", help="Also list findings that somebody decided to live with.")]
 EstimateAfter = Annotated[
@@ -62,21 +79,28 @@ Columns = Annotated[list[str], typer.Option("--column", metavar="C", help="Show 
 
 @command(commands, "audit", example="holdfast audit shop --fail-on error")
 async def audit(
-    session: Session, name: Name, detach: Detach = False, fail_on: FailOn = None, estimate_after: EstimateAfter = None
+    session: Session,
+    name: Name,
+    detach: Detach = False,
+    fail_on: FailOn = None,
+    estimate_after: EstimateAfter = None,
+    intent: Intents = [],  # noqa: B006
 ) -> ExitCode:
-    """Find undeclared foreign keys and count orphan rows; only read."""
+    """Find undeclared keys and count orphan rows; only read."""
+    meant = declared(session, intent)
     if detach:
-        started = await session.client.start_audit(name, estimate_after=estimate_after)
+        started = await session.client.start_audit(name, estimate_after=estimate_after, intent=meant)
         session.show(started)
-        session.tell(f"Next: holdfast watch {started.job.id}")
+        session.suggest(f"holdfast watch {started.job.id}")
         return ExitCode.FINE
-    job = await follow(session, session.client.audit(name, estimate_after=estimate_after))
+    job = await follow(session, session.client.audit(name, estimate_after=estimate_after, intent=meant))
     made = await session.client.get_audit(job.audit_id)
     if job.state != JOB_STATE_SUCCEEDED:
         session.show(made)
         raise HoldfastError.from_job(job)
-    session.show(made, ending(await gather(session.client, name, job.audit_id)) if session.printer.is_for_people else None)
-    session.tell(f"Next: holdfast report {name} · holdfast relationships {name} · holdfast findings {name} · holdfast plan {name}")
+    is_for_people = session.printer.is_for_people
+    session.show(made, ending(made.audit, await session.client.list_suggestions(name, audit_id=job.audit_id)) if is_for_people else None)
+    session.suggest(f"holdfast report {name}", f"holdfast relationships {name}", f"holdfast findings {name}", f"holdfast plan {name}")
     if fail_on is None:
         return ExitCode.FINE
     worst = await session.client.list_findings(name, audit_id=job.audit_id, minimum_severity=fail_on.value_in_proto, page_size=1)
@@ -112,7 +136,7 @@ async def compare(session: Session, name: Name, base: BaseAudit = "", head: Head
 
 @command(commands, "relationships", example="holdfast relationships shop")
 async def relationships(session: Session, name: Name, relationship: OneRelationship = "") -> None:
-    """List the relationships that the latest audit found, or show one.
+    """List what the latest audit found to belong together, or one.
 
     Declared or not, with the orphan rows of each and the ON DELETE that Holdfast suggests.
     """
@@ -120,13 +144,19 @@ async def relationships(session: Session, name: Name, relationship: OneRelations
     if not relationship:
         session.show(found)
         if found.relationships:
-            session.tell(f"Next: holdfast relationships {name} RELATIONSHIP · holdfast orphans {name} RELATIONSHIP")
+            session.suggest(f"holdfast relationships {name} RELATIONSHIP", f"holdfast orphans {name} RELATIONSHIP")
         return
     wanted = resolve(relationship, found.relationships)
     chosen = [item for item in found.relationships if item.id == wanted]
     del found.relationships[:]
     found.relationships.extend(chosen)
     session.show(found, details.whole(chosen))
+
+
+@command(commands, "tables", example="holdfast tables shop")
+async def list_tables(session: Session, name: Name) -> None:
+    """List the tables that the latest audit saw."""
+    session.show(await every_page(functools.partial(session.client.list_tables, name)))
 
 
 @command(commands, "findings", example="holdfast findings shop --severity error")

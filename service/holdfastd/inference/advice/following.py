@@ -35,9 +35,11 @@ def _keeps_records(table: TableName) -> bool:
 
 def _closure(table: TableName, known: Relations, action_of: ActionOf) -> tuple[TableName, ...]:
     """Return the tables reached, the nearest first."""
-    found, place = [table], 0
+    found, seen, place = [table], {table}, 0
     while place < len(found) < _FAR:
-        found += [name for name in _followers(found[place], known, action_of) if name not in found]
+        further = [name for name in _followers(found[place], known, action_of) if name not in seen]
+        found += further
+        seen.update(further)
         place += 1
     return tuple(found[1:])
 

@@ -23,8 +23,11 @@ def advise(catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet, othe
     seen = look_at(catalog, referencing, referenced, known)
     action, reason = _suggest(catalog, seen, known)
     if action is OnDelete.RESTRICT and (above := _taken_along_by(catalog, seen, known)):
-        action = OnDelete.NO_ACTION
-        reason += f" NO ACTION, not RESTRICT: deleting from {above} takes both along, which RESTRICT could refuse."
+        if (referencing, referenced) in known.memory.intended:
+            reason += f" Deleting from {above} takes both along, which RESTRICT could refuse and NO ACTION would not."
+        else:
+            action = OnDelete.NO_ACTION
+            reason += f" NO ACTION, not RESTRICT: deleting from {above} takes both along, which RESTRICT could refuse."
     table, columns = catalog.tables[referencing.table], referencing.columns
     never, risk = why_never_null(table, columns), why_null_is_risky(table, columns)
     return Advice(
@@ -32,6 +35,29 @@ def advise(catalog: Catalog, referencing: ColumnSet, referenced: ColumnSet, othe
         rationale=reason + _addition(catalog, seen, action, known, never, risk),
         alternatives=choices(seen, action, can_be_null=not never, risk=risk),
     )
+
+
+def heed(catalog: Catalog, pair: Pair, on_delete: OnDelete, origin: str, known: Relations) -> None:
+    """Make what an application declares the suggestion for a relationship, unless it would always fail: then the reason says so."""
+    declares = f"{origin or 'The application'} declares ON DELETE {on_delete}"
+    never = _why_not(catalog, pair[0], on_delete)
+    if never:
+        action, reason = _suggest(catalog, look_at(catalog, *pair, known), known)
+        known.memory.suggestions[pair] = action, f"{reason} {declares}, which would fail: {never}."
+    else:
+        known.memory.suggestions[pair] = on_delete, f"{declares}."
+        known.memory.intended.add(pair)
+
+
+def _why_not(catalog: Catalog, referencing: ColumnSet, action: OnDelete) -> str:
+    """Say why an action could never be carried out; empty when it could."""
+    table = catalog.tables[referencing.table]
+    if action is OnDelete.SET_NULL:
+        return why_never_null(table, referencing.columns)
+    if action is OnDelete.SET_DEFAULT:
+        columns = (table.column(name) for name in referencing.columns)
+        return next((f"{readable(each.name)} is NOT NULL and has no default" for each in columns if each.not_null and not each.default), "")
+    return ""
 
 
 def _suggest(catalog: Catalog, seen: Ownership, known: Relations) -> Suggestion:

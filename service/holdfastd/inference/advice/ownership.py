@@ -145,6 +145,8 @@ class Memory:
     customs: Customs | None = None
     #: The action and the reason of a relationship, before its company is looked at.
     suggestions: dict[Pair, tuple[OnDelete, str]] = field(default_factory=dict)
+    #: Relationships whose suggestion is what an application declares.
+    intended: set[Pair] = field(default_factory=set)
     #: Tables whose rows go along when rows of a table are deleted.
     followers: dict[TableName, tuple[TableName, ...]] = field(default_factory=dict)
 

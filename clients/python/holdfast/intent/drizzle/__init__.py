@@ -1,0 +1,1 @@
+"""Drizzle: TypeScript schemas, parsed and never run. `read` puts the parts together."""

@@ -1,0 +1,1 @@
+"""What each table seems to be for."""
