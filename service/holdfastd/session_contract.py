@@ -30,6 +30,13 @@ CONTRACT: Mapping[str, str] = {
     # Anti-joins are estimated high; compiling them costs more than it gains.
     "jit": "off",
 }
+#: What the contract does not say, because the service chooses it per session.
+SCRIPT_SETTINGS: Mapping[str, str] = {
+    "default_transaction_read_only": "off",
+    "statement_timeout": "0",
+    "client_min_messages": "warning",
+    "application_name": "holdfast/script",
+}
 #: A role's own would end an index build in the middle and leave it invalid. Unknown to servers before this version.
 TRANSACTION_TIMEOUT: Mapping[str, str] = {"transaction_timeout": "0"}
 TRANSACTION_TIMEOUT_MAJOR = 17

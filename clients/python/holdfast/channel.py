@@ -13,9 +13,11 @@ from holdfast.v1 import (
     audit_service_pb2,
     backup_service_pb2,
     database_service_pb2,
+    export_service_pb2,
     job_service_pb2,
     migration_service_pb2,
     plan_service_pb2,
+    report_service_pb2,
     schedule_service_pb2,
 )
 
@@ -24,9 +26,11 @@ SERVICE_FILES: tuple[FileDescriptor, ...] = (
     audit_service_pb2.DESCRIPTOR,
     backup_service_pb2.DESCRIPTOR,
     database_service_pb2.DESCRIPTOR,
+    export_service_pb2.DESCRIPTOR,
     job_service_pb2.DESCRIPTOR,
     migration_service_pb2.DESCRIPTOR,
     plan_service_pb2.DESCRIPTOR,
+    report_service_pb2.DESCRIPTOR,
     schedule_service_pb2.DESCRIPTOR,
 )
 _RETRY = {

@@ -16,8 +16,10 @@ from holdfastd.catalog.model import (
     Match,
     OnDelete,
     Operator,
+    OwnedSequence,
     Partition,
     Place,
+    SequenceOptions,
     Table,
     TableKind,
     Trigger,
@@ -57,6 +59,7 @@ def build_tables(rows: Rows, types: Types, shared: Shared) -> dict[int, Table]:
     columns = {oid: {row["number"]: _column(row, types, shared) for row in group} for oid, group in _by_table(rows["list_columns"])}
     indexes = _grouped(rows["list_indexes"], lambda row: _index(row, columns.get(row["table_oid"], {}), types, shared))
     triggers = _grouped(rows["list_triggers"], _trigger)
+    sequences = _grouped(rows["list_sequences"], lambda row: _sequence(row, columns.get(row["table_oid"], {}), shared))
     constraints = dict(_by_table(rows["list_constraints"]))
     return {
         row["oid"]: _table(
@@ -65,6 +68,7 @@ def build_tables(rows: Rows, types: Types, shared: Shared) -> dict[int, Table]:
             columns=tuple(columns.get(row["oid"], {}).values()),
             indexes=indexes.get(row["oid"], ()),
             triggers=triggers.get(row["oid"], ()),
+            sequences=sequences.get(row["oid"], ()),
             constraints=constraints.get(row["oid"], ()),
         )
         for row in rows["list_tables"]
@@ -129,6 +133,7 @@ def _table(
     columns: tuple[Column, ...],
     indexes: tuple[Index, ...],
     triggers: tuple[Trigger, ...],
+    sequences: tuple[OwnedSequence, ...],
     constraints: Sequence[Row],
 ) -> Table:
     return Table(
@@ -139,6 +144,11 @@ def _table(
         indexes=indexes,
         constraint_names=tuple(constraint["name"] for constraint in constraints),
         checks=tuple(constraint["check_sql"] for constraint in constraints if constraint["check_sql"] is not None),
+        check_names=tuple(constraint["name"] for constraint in constraints if constraint["check_sql"] is not None),
+        exclusions=tuple(
+            (constraint["name"], constraint["exclusion_sql"]) for constraint in constraints if constraint["exclusion_sql"] is not None
+        ),
+        sequences=sequences,
         triggers=triggers,
         row_estimate=row["row_estimate"],
         size_bytes=row["size_bytes"],
@@ -205,11 +215,30 @@ def _foreign_key(row: Row, names: Mapping[int, TableName], operators: Mapping[in
         validated=row["validated"],
         enforced=row["enforced"],
         deferrable=row["deferrable"],
+        deferred=row["deferred"],
         operators=tuple(operators[oid] for oid in row["operators"]),
         set_null_columns=tuple(row["set_null_columns"]),
         triggers_enabled=row["triggers_enabled"],
         definition=row["definition"],
         comment=row["comment"],
+    )
+
+
+def _sequence(row: Row, columns: Mapping[int, Column], shared: Shared) -> OwnedSequence:
+    return OwnedSequence(
+        column=columns[row["number"]].name,
+        schema=shared(row["schema"]),
+        name=row["name"],
+        options=shared(
+            SequenceOptions(
+                start=row["start"],
+                increment=row["increment"],
+                minimum=row["minimum"],
+                maximum=row["maximum"],
+                cache=row["cache"],
+                cycles=row["cycles"],
+            )
+        ),
     )
 
 

@@ -74,6 +74,28 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceOptions:
+    """How a sequence counts."""
+
+    start: int = 1
+    increment: int = 1
+    minimum: int = 1
+    maximum: int = 2**63 - 1
+    cache: int = 1
+    cycles: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedSequence:
+    """The sequence of a serial or identity column."""
+
+    column: str
+    schema: str
+    name: str
+    options: SequenceOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexColumn:
     """A key column of an index: None as name means an expression."""
 
@@ -144,6 +166,8 @@ class ForeignKey:
     operators: tuple[Operator, ...]
     #: Columns of ON DELETE SET NULL (column, …); empty: all.
     set_null_columns: tuple[str, ...] = ()
+    #: INITIALLY DEFERRED.
+    deferred: bool = False
     #: False when one of its triggers is disabled.
     triggers_enabled: bool = True
     #: As pg_get_constraintdef prints it: of keys that are not validated, and of partitions' own; empty otherwise.
@@ -213,8 +237,12 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     #: Names of all constraints, foreign keys included: new names must differ.
     constraint_names: tuple[str, ...] = ()
-    #: CHECK constraints as SQL.
+    #: CHECK constraints as SQL, and their names in the same order.
     checks: tuple[str, ...] = ()
+    check_names: tuple[str, ...] = ()
+    #: Exclusion constraints: name and SQL of each.
+    exclusions: tuple[tuple[str, str], ...] = ()
+    sequences: tuple[OwnedSequence, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     #: pg_class.reltuples; -1 when never analysed.
     row_estimate: float = -1

@@ -5,8 +5,8 @@ In comes a catalog; out comes one outline per table, by name.
 
 from dataclasses import dataclass
 
-from holdfastd.catalog.model import Catalog, Column, ForeignKey, Index, Match, OnDelete, Table, TableKind
-from holdfastd.names import ColumnSet, TableName
+from holdfastd.catalog.model import Catalog, Column, ForeignKey, Index, Match, OnDelete, OwnedSequence, Table, TableKind
+from holdfastd.names import ColumnSet, TableName, identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,10 @@ class ColumnOutline:
     generated: str = ""
     #: '' none, 'a' always, 'd' by default.
     identity: str = ""
+    #: As SQL, where it is not the database's own; empty otherwise, and for types without one.
+    collation: str = ""
+    #: Of a serial or identity column; None: it owns none.
+    sequence: OwnedSequence | None = None
     comment: str = ""
 
 
@@ -50,6 +54,8 @@ class IndexOutline:
     nulls_not_distinct: bool = False
     #: Name of the PRIMARY KEY or UNIQUE constraint it belongs to; empty for a plain index.
     constraint_name: str = ""
+    #: Of a constraint that is DEFERRABLE.
+    is_deferrable: bool = False
     definition: str = ""
 
 
@@ -64,6 +70,8 @@ class KeyOutline:
     on_update: OnDelete
     match: Match = Match.SIMPLE
     deferrable: bool = False
+    #: INITIALLY DEFERRED.
+    deferred: bool = False
     validated: bool = True
     enforced: bool = True
     set_null_columns: tuple[str, ...] = ()
@@ -79,8 +87,12 @@ class TableOutline:
     primary_key: tuple[str, ...] = ()
     indexes: tuple[IndexOutline, ...] = ()
     foreign_keys: tuple[KeyOutline, ...] = ()
-    #: CHECK constraints as SQL.
+    #: CHECK constraints as SQL, and their names in the same order.
     checks: tuple[str, ...] = ()
+    check_names: tuple[str, ...] = ()
+    #: Exclusion constraints: name and SQL of each; the index of one has its name.
+    exclusions: tuple[tuple[str, str], ...] = ()
+    row_security: bool = False
     #: -1 when never analysed.
     row_estimate: float = -1
     size_bytes: int = 0
@@ -95,21 +107,25 @@ def outline(catalog: Catalog) -> tuple[TableOutline, ...]:
 
 
 def _table(table: Table) -> TableOutline:
+    sequences = {sequence.column: sequence for sequence in table.sequences}
     return TableOutline(
         name=table.name,
         kind=table.kind,
-        columns=tuple(_column(column) for column in table.columns),
+        columns=tuple(_column(column, sequences.get(column.name)) for column in table.columns),
         primary_key=table.primary_key,
         indexes=tuple(_index(index) for index in sorted(table.indexes, key=lambda index: index.name)),
         foreign_keys=tuple(_key(key) for key in table.foreign_keys),
         checks=table.checks,
+        check_names=table.check_names,
+        exclusions=table.exclusions,
+        row_security=table.row_security,
         row_estimate=table.row_estimate,
         size_bytes=table.size_bytes,
         comment=table.comment,
     )
 
 
-def _column(column: Column) -> ColumnOutline:
+def _column(column: Column, sequence: OwnedSequence | None) -> ColumnOutline:
     return ColumnOutline(
         name=column.name,
         type=column.type.formatted,
@@ -121,8 +137,17 @@ def _column(column: Column) -> ColumnOutline:
         default=column.default,
         generated=column.generated,
         identity=column.identity,
+        collation=_collation(column),
+        sequence=sequence,
         comment=column.comment,
     )
+
+
+def _collation(column: Column) -> str:
+    # The type `name` compares by "C" without being told.
+    if column.collation in {None, ("pg_catalog", "default")} or column.type.base_name == "name":
+        return ""
+    return ".".join(identifier(part) for part in column.collation or ())
 
 
 def _index(index: Index) -> IndexOutline:
@@ -137,6 +162,7 @@ def _index(index: Index) -> IndexOutline:
         predicate=index.predicate,
         nulls_not_distinct=index.nulls_not_distinct,
         constraint_name=index.constraint_name,
+        is_deferrable=not index.is_immediate,
         definition=index.definition,
     )
 
@@ -150,6 +176,7 @@ def _key(key: ForeignKey) -> KeyOutline:
         on_update=key.on_update,
         match=key.match,
         deferrable=key.deferrable,
+        deferred=key.deferred,
         validated=key.validated,
         enforced=key.enforced,
         set_null_columns=key.set_null_columns,

@@ -24,7 +24,7 @@ QUERIES = load_queries("holdfastd.catalog", "queries/relations.sql", "queries/ke
 #: Told how many tables were read, and how many there are. The snapshot is held meanwhile: be quick.
 OnProgress = Callable[[int, int], Awaitable[None]]
 
-_OF_A_PAGE = ("list_columns", "list_triggers", "list_indexes", "list_constraints")
+_OF_A_PAGE = ("list_columns", "list_sequences", "list_triggers", "list_indexes", "list_constraints")
 #: Tables of a page, at most, and their columns; one table alone may have more.
 _PAGE = 2_000
 _PAGE_COLUMNS = 50_000

@@ -1,11 +1,9 @@
-"""The PL/pgSQL blocks of a script: what the service does in a loop of statements, psql runs as one DO block. Pure.
+"""The PL/pgSQL blocks of a script: what the service does in a loop of statements, a script runs as one DO block. Pure.
 
 The statements of a recipe stay as they are, run with EXECUTE … USING, so that their parameters stay parameters.
 """
 
-from collections.abc import Iterator
-
-from holdfastd.names import comment, literal, qualified
+from holdfastd.names import literal, qualified
 from holdfastd.plan.lock_budgets import script_timeout
 from holdfastd.plan.model import CleanUpRecipe, LockPolicy, Plan, Step
 
@@ -99,7 +97,7 @@ _NULLED = """        EXECUTE {nulled} INTO added USING batch;
 
 def lock_timeout(policy: LockPolicy) -> str:
     """Return the statement that sets how long to wait for locks."""
-    return f"SET lock_timeout = '{script_timeout(policy)}';"
+    return f"SET lock_timeout = '{script_timeout(policy)}'"
 
 
 def quoted(text: str) -> str:
@@ -136,11 +134,11 @@ def clean_up(plan_id: str, step: Step, recipe: CleanUpRecipe) -> str:
         ),
         **sql,
     )
-    return f"DO {quoted('<<clean_up>>' + body)};"
+    return f"<<clean_up>>{body}"
 
 
-def refuse_inexact(plan_id: str, plan: Plan) -> Iterator[str]:
-    """Yield a block that fails, naming the rows, before anything is touched."""
+def refuse_inexact(plan_id: str, plan: Plan) -> str:
+    """Return the block that fails, naming the rows, when putting rows back would not be exact."""
     checks = [(check, step.number) for step in plan.steps if step.recipe is not None for check in step.recipe.restore_checks]
     # Read by name: a ledger that an earlier version made knows no purging.
     purged = (
@@ -158,16 +156,12 @@ def refuse_inexact(plan_id: str, plan: Plan) -> Iterator[str]:
         " RAISE EXCEPTION 'not exact, nothing was touched: %', obstacle; END LOOP;"
         for check, step in ((purged, 0), (damaged, 0), *checks)
     ]
-    body = "\nDECLARE\n  obstacle text;\nBEGIN\n" + "\n".join(lines) + "\nEND\n"
-    yield f"\n{comment('Could it be exact?')}\nANALYZE holdfast.ledger, holdfast.backup;\nDO {quoted(body)};"
+    return "\nDECLARE\n  obstacle text;\nBEGIN\n" + "\n".join(lines) + "\nEND\n"
 
 
-def put_back(plan_id: str, plan: Plan) -> Iterator[str]:
-    """Yield a block per cleanup, the last one first, that puts its batches back, one transaction each."""
-    for step in reversed(plan.steps):
-        if step.recipe is None:
-            continue
-        body = f"""
+def put_back(plan_id: str, step: Step, recipe: CleanUpRecipe) -> str:
+    """Return the block that puts the batches of a cleanup back, the last one first, one transaction each."""
+    return f"""<<put_back>>
 DECLARE
   batch bigint; rows bigint; wrong bigint; entry bigint; off text[]; back_on text[]; statement text;
 BEGIN
@@ -176,9 +170,9 @@ BEGIN
     AND EXISTS (SELECT FROM holdfast.backup AS saved WHERE saved.batch = ledger.id AND saved.restored_by IS NULL)
     ORDER BY ledger.id DESC
   LOOP
-    SELECT pg_catalog.array_agg(turn_off), pg_catalog.array_agg(turn_on) INTO off, back_on FROM ({step.recipe.triggers}) AS firing;
+    SELECT pg_catalog.array_agg(turn_off), pg_catalog.array_agg(turn_on) INTO off, back_on FROM ({recipe.triggers}) AS firing;
     FOREACH statement IN ARRAY coalesce(off, '{{}}') LOOP EXECUTE statement; END LOOP;
-    EXECUTE {quoted(step.recipe.restore)} INTO rows, wrong USING batch;
+    EXECUTE {quoted(recipe.restore)} INTO rows, wrong USING batch;
     IF wrong > 0 THEN RAISE EXCEPTION '% rows would not come back as they were: a rule interferes', wrong; END IF;
     IF off IS NOT NULL THEN SET CONSTRAINTS ALL IMMEDIATE; END IF;
     FOREACH statement IN ARRAY coalesce(back_on, '{{}}') LOOP EXECUTE statement; END LOOP;
@@ -189,4 +183,3 @@ BEGIN
   END LOOP;
 END
 """
-        yield f"\n{comment(f'Put back: {step.relationship_id}')}\n{lock_timeout(LockPolicy.SHORT)}\nDO {quoted('<<put_back>>' + body)};"

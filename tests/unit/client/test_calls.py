@@ -45,6 +45,9 @@ def test_only_repeatable_calls_are_tried_again():
         "ResumeJob",
         "WatchJob",
         "ExportEntries",
+        "ExportFindings",
+        "ExportPlan",
+        "RenderReport",
     } == changing
 
 

@@ -53,7 +53,7 @@ def test_pauses_grow_to_a_limit(policy):
 def test_scripts_wait_as_long_as_the_service():
     """They try once, so with the longest of its timeouts."""
     assert [lock_timeout(policy) for policy in (LockPolicy.SHORT, LockPolicy.LONG, LockPolicy.BUILD)] == [
-        "SET lock_timeout = '400ms';",
-        "SET lock_timeout = '30000ms';",
-        "SET lock_timeout = '1800000ms';",
+        "SET lock_timeout = '400ms'",
+        "SET lock_timeout = '30000ms'",
+        "SET lock_timeout = '1800000ms'",
     ]

@@ -35,10 +35,11 @@ WHERE index_.indrelid = ANY ($1::pg_catalog.oid[])
 ORDER BY index_.indrelid, relation.relname;
 
 -- name: list_constraints
--- Names of all constraints of the given tables, and the SQL of their CHECK constraints.
+-- Names of all constraints of the given tables, and the SQL of their CHECK and exclusion constraints.
 SELECT constraint_.conrelid AS table_oid,
        constraint_.conname AS name,
-       CASE WHEN constraint_.contype = 'c' THEN pg_catalog.pg_get_constraintdef(constraint_.oid) END AS check_sql
+       CASE WHEN constraint_.contype = 'c' THEN pg_catalog.pg_get_constraintdef(constraint_.oid) END AS check_sql,
+       CASE WHEN constraint_.contype = 'x' THEN pg_catalog.pg_get_constraintdef(constraint_.oid) END AS exclusion_sql
 FROM pg_catalog.pg_constraint AS constraint_
 WHERE constraint_.conrelid = ANY ($1::pg_catalog.oid[])
 ORDER BY constraint_.conrelid, constraint_.conname;
@@ -58,6 +59,7 @@ SELECT fk.conrelid AS table_oid,
        fk.convalidated AS validated,
        coalesce((json.fields ->> 'conenforced')::pg_catalog.bool, true) AS enforced,
        fk.condeferrable AS deferrable,
+       fk.condeferred AS deferred,
        fk.conparentid <> 0 AS is_inherited,
        fk.conpfeqop AS operators,
        ARRAY(

@@ -99,6 +99,30 @@ WHERE attribute.attrelid = ANY ($1::pg_catalog.oid[])
   AND NOT attribute.attisdropped
 ORDER BY attribute.attrelid, attribute.attnum;
 
+-- name: list_sequences
+-- Sequences that columns of the given tables own: those of serial and identity columns.
+SELECT dependency.refobjid AS table_oid,
+       dependency.refobjsubid AS number,
+       namespace.nspname AS schema,
+       relation.relname AS name,
+       sequence.seqstart AS start,
+       sequence.seqincrement AS increment,
+       sequence.seqmin AS minimum,
+       sequence.seqmax AS maximum,
+       sequence.seqcache AS cache,
+       sequence.seqcycle AS cycles
+FROM pg_catalog.pg_sequence AS sequence
+JOIN pg_catalog.pg_depend AS dependency
+    ON dependency.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND dependency.objid = sequence.seqrelid
+   AND dependency.objsubid = 0
+   AND dependency.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND dependency.deptype IN ('a', 'i')
+JOIN pg_catalog.pg_class AS relation ON relation.oid = sequence.seqrelid
+JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+WHERE dependency.refobjid = ANY ($1::pg_catalog.oid[])
+ORDER BY dependency.refobjid, dependency.refobjsubid;
+
 -- name: list_triggers
 -- User triggers of the given tables; the server's own (of foreign keys, say) are left out.
 SELECT trigger_.tgrelid AS table_oid,
