@@ -25,6 +25,7 @@ from holdfastd.flows.context import Services
 from holdfastd.flows.runners import runners
 from holdfastd.flows.schedules import seconds_to_next, start_due
 from holdfastd.http.app import make_app
+from holdfastd.http.encryption import Encryption
 from holdfastd.http.listener import HttpListener
 from holdfastd.identity.access_file import AccessFile
 from holdfastd.identity.certificates import Certificates
@@ -34,6 +35,7 @@ from holdfastd.jobs.scheduler import start_due_forever
 from holdfastd.jobs.worker import Worker
 from holdfastd.metrics.registry import Metrics
 from holdfastd.metrics.snapshot import LATE_SECONDS, Snapshot, SnapshotReader, refresh_forever
+from holdfastd.rpc.connect.doorway import Openness
 from holdfastd.rpc.listener import RpcListener
 from holdfastd.store.embedded import EmbeddedPostgres
 from holdfastd.store.pool import Store
@@ -117,8 +119,9 @@ class _Replica:
         )
         metrics = Metrics(version("holdfastd"))
         refresher = await self._refresh(metrics, store)
-        http = await self._serve_http(metrics, store)
-        rpc, listen = await self._serve_rpc(services, metrics, recognition, certificates)
+        rpc = self._prepare_rpc(services, metrics, recognition, certificates)
+        http = await self._serve_http(metrics, store, rpc)
+        listen = await self._serve_rpc(rpc)
         worker = self._work(services, metrics)
         scheduler = self._schedule(services)
         housekeeper = self._keep_house(store)
@@ -180,7 +183,7 @@ class _Replica:
         self._stack.callback(task.cancel)
         return (task,)
 
-    async def _serve_http(self, metrics: Metrics, store: Store) -> Address:
+    async def _serve_http(self, metrics: Metrics, store: Store, rpc: RpcListener) -> Address:
         async def unready() -> str:
             if self._unready:
                 return self._unready
@@ -191,7 +194,8 @@ class _Replica:
                 return error.message
             return ""
 
-        listener = HttpListener(make_app(metrics.registry, unready))
+        tls = self._config.tls if self._config.http_tls else None
+        listener = HttpListener(make_app(metrics.registry, unready, rpc.over_http), Encryption(tls) if tls else None)
         try:
             address = await listener.start(self._config.http)
         except OSError as error:
@@ -200,14 +204,20 @@ class _Replica:
         self._stack.push_async_callback(_step, "http", listener.stop, _STEP_SECONDS)
         return address
 
-    async def _serve_rpc(
+    def _prepare_rpc(
         self, services: Services, metrics: Metrics, recognition: Recognition | None, certificates: Certificates | None
-    ) -> tuple[RpcListener, Address]:
-        listener = RpcListener(services, metrics.rpc, recognition=recognition, certificates=certificates, limits=self._config.limits)
+    ) -> RpcListener:
+        config = self._config
+        openness = Openness(plaintext=config.allows_plaintext, anonymous=config.allows_anonymous, host=config.http.host)
+        return RpcListener(
+            services, metrics.rpc, recognition=recognition, certificates=certificates, limits=config.limits, openness=openness
+        )
+
+    async def _serve_rpc(self, listener: RpcListener) -> Address:
         stop = partial(listener.stop, _RPC_GRACE_SECONDS)
         self._stack.push_async_callback(_step, "rpc", stop, _RPC_GRACE_SECONDS + _STEP_SECONDS)
         try:
-            return listener, await listener.start(self._config.listen)
+            return await listener.start(self._config.listen)
         except (OSError, RuntimeError) as error:
             why = error.strerror if isinstance(error, OSError) else "taken this very moment"
             message = f"Cannot listen on {self._config.listen} for gRPC ({why}); choose another --listen."

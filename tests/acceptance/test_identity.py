@@ -18,9 +18,11 @@ from holdfast.v1 import (
     backup_service_pb2,
     core_pb2,
     database_service_pb2,
+    export_service_pb2,
     job_service_pb2,
     migration_service_pb2,
     plan_service_pb2,
+    report_service_pb2,
     schedule_service_pb2,
 )
 from holdfastd.identity.new_token import new_token
@@ -35,7 +37,7 @@ from support.shop import TABLES
 pb = database_service_pb2
 MODULES = (
     *(audit_log_service_pb2, audit_service_pb2, backup_service_pb2, database_service_pb2, job_service_pb2),
-    *(migration_service_pb2, plan_service_pb2, schedule_service_pb2),
+    *(export_service_pb2, migration_service_pb2, plan_service_pb2, report_service_pb2, schedule_service_pb2),
 )
 METHODS = {
     f"{service.name}/{method.name}": method

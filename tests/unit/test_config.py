@@ -116,6 +116,22 @@ def test_one_allowance_is_not_the_other(arguments):
         parse(["serve", "--listen", "0.0.0.0:1", *arguments], HOME | {"HOLDFAST_ALLOW_PLAINTEXT": "0", "HOLDFAST_ALLOW_ANONYMOUS": "0"})
 
 
+def test_http_takes_the_certificate_of_grpc():
+    """By option or by variable; without a certificate there is nothing to take."""
+    assert parse(["serve", *TLS, "--http-tls"], HOME).http_tls
+    assert parse(["serve", *TLS], HOME | {"HOLDFAST_HTTP_TLS": "1"}).http_tls
+    assert not parse(["serve", *TLS], HOME).http_tls
+    with pytest.raises(ConfigError, match="--tls-cert and --tls-key"):
+        parse(["serve", "--http-tls"], HOME)
+
+
+def test_http_may_listen_anywhere():
+    """Probes and scrapes come from other machines; what calls may do is decided call by call, by what was allowed here."""
+    config = parse(["serve", "--http", "0.0.0.0:1", "--allow-plaintext"], HOME | {"HOLDFAST_ALLOW_ANONYMOUS": "0"})
+
+    assert (config.allows_plaintext, config.allows_anonymous) == (True, False)
+
+
 @pytest.mark.parametrize("half", [TLS[:2], TLS[2:], ["--tls-client-ca", "ca.crt"]])
 def test_half_a_certificate_is_refused(half):
     """Serving in plaintext instead would be the worst guess."""

@@ -85,8 +85,3 @@ async def test_metrics_speak_the_asked_format():
     """Prometheus asks for OpenMetrics, curl for nothing in particular."""
     assert (await get("/metrics", hanging))[1].startswith("text/plain; version=")
     assert (await get("/metrics", hanging, "application/openmetrics-text; version=1.0.0"))[1].startswith("application/openmetrics-text")
-
-
-async def test_there_is_nothing_else():
-    """No listing, no console yet."""
-    assert (await get("/", ready))[0] == 404

@@ -41,7 +41,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """The certificate that gRPC is served with; the files are read again when they change."""
+    """The certificate that gRPC, and HTTP when asked to, is served with; the files are read again when they change."""
 
     certificate: Path
     key: Path
@@ -100,8 +100,13 @@ class Config:
     secret_key: str | None = field(default=None, repr=False)
     #: None: gRPC in plaintext.
     tls: Tls | None = None
+    #: HTTP is served with the same certificate.
+    http_tls: bool = False
     #: Who may call what; None: everybody everything.
     access: Path | None = None
+    #: Asked for by name: calls from other machines in plaintext, and by callers who are not recognised.
+    allows_plaintext: bool = False
+    allows_anonymous: bool = False
     targets: Targets = Targets()
     limits: Limits = Limits()
     retention: Retention = Retention()

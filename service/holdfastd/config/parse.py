@@ -20,8 +20,9 @@ _LONGEST_DRAIN_SECONDS = 300
 
 _EPILOG = """\
 environment: HOLDFAST_LISTEN, HOLDFAST_HTTP, HOLDFAST_DATA_DIR, HOLDFAST_ACCESS, HOLDFAST_TLS_CERT, HOLDFAST_TLS_KEY,
-HOLDFAST_TLS_CLIENT_CA, HOLDFAST_ALLOW_PLAINTEXT and HOLDFAST_ALLOW_ANONYMOUS stand for the options; HOLDFAST_STORE_URL (a
-PostgreSQL to use instead of the embedded one), HOLDFAST_SECRET_KEY (encrypts inline DSNs); all others: docs/operations.md."""
+HOLDFAST_TLS_CLIENT_CA, HOLDFAST_HTTP_TLS, HOLDFAST_ALLOW_PLAINTEXT and HOLDFAST_ALLOW_ANONYMOUS stand for the options;
+HOLDFAST_STORE_URL (a PostgreSQL to use instead of the embedded one), HOLDFAST_SECRET_KEY (encrypts inline DSNs); all others:
+docs/operations.md."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,7 +55,10 @@ def _serve(options: argparse.Namespace, environment: Mapping[str, str], *, is_ro
         store_url=environment.get("HOLDFAST_STORE_URL") or None,
         secret_key=environment.get("HOLDFAST_SECRET_KEY") or None,
         tls=_tls(options, environment),
+        http_tls=options.http_tls or values.flag(environment, "HOLDFAST_HTTP_TLS"),
         access=values.path(options.access, environment, "HOLDFAST_ACCESS"),
+        allows_plaintext=options.allow_plaintext or values.flag(environment, "HOLDFAST_ALLOW_PLAINTEXT"),
+        allows_anonymous=options.allow_anonymous or values.flag(environment, "HOLDFAST_ALLOW_ANONYMOUS"),
         targets=_targets(environment),
         limits=_limits(environment),
         retention=_retention(environment),
@@ -65,25 +69,27 @@ def _serve(options: argparse.Namespace, environment: Mapping[str, str], *, is_ro
         tells_queries=values.flag(environment, "HOLDFAST_TELL_QUERIES"),
         environment=environment,
     )
-    _refuse_exposed(
-        config,
-        plaintext=options.allow_plaintext or values.flag(environment, "HOLDFAST_ALLOW_PLAINTEXT"),
-        anonymous=options.allow_anonymous or values.flag(environment, "HOLDFAST_ALLOW_ANONYMOUS"),
-    )
+    _refuse_exposed(config)
     return config
 
 
-def _refuse_exposed(config: Config, *, plaintext: bool, anonymous: bool) -> None:
-    """Refuse to serve other machines in plaintext, or without knowing who calls, unless each was asked for by its name."""
+def _refuse_exposed(config: Config) -> None:
+    """Refuse to serve other machines in plaintext, or without knowing who calls, unless each was asked for by its name.
+
+    HTTP may listen anywhere, because probes and metrics are asked for from elsewhere; its calls are refused one by one.
+    """
+    if config.http_tls and config.tls is None:
+        message = "--http-tls (HOLDFAST_HTTP_TLS) serves HTTP with the certificate of gRPC; give --tls-cert and --tls-key, too."
+        raise ConfigError(message)
     if config.listen.is_loopback:
         return
-    if config.tls is None and not plaintext:
+    if config.tls is None and not config.allows_plaintext:
         message = (
             f"Without TLS, Holdfast listens on loopback addresses only, not on {config.listen}; give --tls-cert and --tls-key,"
             " or set HOLDFAST_ALLOW_PLAINTEXT=1 or --allow-plaintext where the network is trusted."
         )
         raise ConfigError(message)
-    if config.access is None and not anonymous:
+    if config.access is None and not config.allows_anonymous:
         message = (
             f"Without authentication, Holdfast listens on loopback addresses only, not on {config.listen}; give --access,"
             " or set HOLDFAST_ALLOW_ANONYMOUS=1 or --allow-anonymous where everybody who can connect may do everything."
@@ -103,12 +109,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--listen", metavar="HOST:PORT", help=f"where gRPC listens (default {DEFAULT_LISTEN}; port 0: any)")
     serve.add_argument(
-        "--http", metavar="HOST:PORT", help=f"where /metrics, /healthz and /readyz are (default {DEFAULT_HTTP}; port 0: any)"
+        "--http", metavar="HOST:PORT", help=f"where the console, /metrics, /healthz and /readyz are (default {DEFAULT_HTTP}; port 0: any)"
     )
     _add_data_dir(serve)
     serve.add_argument("--access", metavar="FILE", help="who may call what (YAML); without it everybody may do everything")
     serve.add_argument("--tls-cert", metavar="FILE", help="certificate chain (PEM) to serve gRPC with; read again when it changes")
     serve.add_argument("--tls-key", metavar="FILE", help="its private key (PEM)")
+    serve.add_argument("--http-tls", action="store_true", help="serve --http with this certificate, too")
     serve.add_argument("--tls-client-ca", metavar="FILE", help="certificates (PEM) that sign those of callers")
     serve.add_argument("--allow-plaintext", action="store_true", help="listen on other than loopback addresses without TLS")
     serve.add_argument("--allow-anonymous", action="store_true", help="listen on other than loopback addresses without --access")

@@ -17,6 +17,7 @@ from holdfastd.evidence.counting.estimating import CannotEstimateError, estimate
 from holdfastd.evidence.counting.hash_join import count_by_hash
 from holdfastd.evidence.counting.model import Strategy, Subject
 from holdfastd.evidence.counting.run import Terms, run_count
+from holdfastd.evidence.masking import mask
 from holdfastd.evidence.model import Exactness, RowCount
 from holdfastd.evidence.privileges import explain_missing_privilege, find_missing_privilege
 from holdfastd.evidence.statements import sample_orphans_sql
@@ -51,6 +52,10 @@ class OrphanSamples:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str | None, ...], ...]
+
+    def masked(self) -> "OrphanSamples":
+        """Return the same with the shapes of the values."""
+        return replace(self, rows=tuple(tuple(map(mask, row)) for row in self.rows))
 
 
 async def count_orphans(

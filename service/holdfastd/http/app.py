@@ -1,15 +1,23 @@
-"""/metrics, /healthz and /readyz: what dashboards and orchestrators ask. No call reaches a database but the readiness probe."""
+"""/metrics, /healthz and /readyz: what dashboards and orchestrators ask; the console, and the methods that it calls.
+
+Of the first three, none reaches a database but the readiness probe.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from holdfastd.http.pages import FOLDER, Console, guarded
 
 #: Orchestrators wait a second or two for a probe; a late answer is none.
 READY_SECONDS = 2.0
@@ -18,8 +26,11 @@ READY_SECONDS = 2.0
 Readiness = Callable[[], Coroutine[Any, Any, str]]
 
 
-def make_app(registry: CollectorRegistry, unready: Readiness) -> Starlette:
-    """Return the application."""
+def make_app(registry: CollectorRegistry, unready: Readiness, calls: ASGIApp | None = None, console: Path = FOLDER) -> ASGIApp:
+    """Return the application: probes, the methods under /holdfast.v1.…, and the console.
+
+    What answers the methods is an object: Starlette takes a function for something else.
+    """
     looks: set[asyncio.Future[str]] = set()
 
     async def metrics(request: Request) -> Response:
@@ -45,4 +56,7 @@ def make_app(registry: CollectorRegistry, unready: Readiness) -> Starlette:
             reason = f"the store did not answer within {READY_SECONDS:g} s"
         return PlainTextResponse(f"{reason or 'ok'}\n", status_code=503 if reason else 200)
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
+    routes: list[BaseRoute] = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+    if calls is not None:
+        routes.append(Route("/holdfast.v1.{method:path}", calls))
+    return guarded(Starlette(routes=[*routes, Mount("/", GZipMiddleware(Console(console)))]))

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -40,9 +41,12 @@ from holdfastd.metrics.rpc import RpcMetrics
 from holdfastd.rpc.audit_log_service import AuditLogService
 from holdfastd.rpc.audit_service import AuditService
 from holdfastd.rpc.backup_service import BackupService
+from holdfastd.rpc.connect.app import ConnectApp
+from holdfastd.rpc.connect.doorway import Doorway, Openness
 from holdfastd.rpc.database_service import DatabaseService
 from holdfastd.rpc.export_service import ExportService
 from holdfastd.rpc.guard import Guard
+from holdfastd.rpc.handlers import Handlers
 from holdfastd.rpc.handshake import server_credentials
 from holdfastd.rpc.interceptor import Interceptor
 from holdfastd.rpc.job_service import JobService
@@ -104,21 +108,28 @@ class RpcListener:
         recognition: Recognition | None = None,
         certificates: Certificates | None = None,
         limits: Limits | None = None,
+        openness: Openness | None = None,
     ) -> None:
         """Take what the flows work with, where to count, and how much at once.
 
-        And who knows callers (None: all may do all), and the certificate (None: no TLS).
+        And who knows callers (None: all may do all), the certificate (None: no TLS), and what is allowed over HTTP (None: nothing unusual).
         """
         for kind, service, method in methods():
             metrics.expect(kind, service, method)
-        guard = Guard(services, read_rules(_SERVICES), recognition)
-        places = Places(limits or Limits())
-        interceptor = Interceptor(metrics, guard=guard, audit_head=services.store.log_head.noted, places=places)
+        rules, places = read_rules(_SERVICES), Places(limits or Limits())
+        guards = (Guard(services, rules, recognition), Doorway(services, rules, recognition, openness or Openness()))
+        # The same places and metrics, whichever way calls come.
+        interceptor, over_http = (
+            Interceptor(metrics, guard=guard, audit_head=services.store.log_head.noted, places=places) for guard in guards
+        )
         options = (*OPTIONS, ("grpc.max_concurrent_streams", places.streams_per_connection))
         self._server = grpc.aio.server(interceptors=(interceptor,), options=options)
         self._credentials = server_credentials(certificates) if certificates else None
         self._health = HealthServicer()
-        self._add_services(services)
+        handlers = Handlers(self._server)
+        self._add_services(services, handlers)
+        #: The same methods over HTTP.
+        self.over_http = ConnectApp(_SERVICES, handlers.by_path, over_http, max_bytes=MAX_REQUEST_BYTES)
 
     async def start(self, address: Address) -> Address:
         """Listen, and return the actual address; OSError when the address cannot be had."""
@@ -142,8 +153,7 @@ class RpcListener:
         """Take no more calls, and cut those that do not end within the grace (seconds)."""
         await self._server.stop(grace)
 
-    def _add_services(self, services: Services) -> None:
-        server = self._server
+    def _add_services(self, services: Services, server: Any) -> None:
         database_service_pb2_grpc.add_DatabaseServiceServicer_to_server(DatabaseService(services), server)
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(services), server)
         report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(services), server)
@@ -154,8 +164,8 @@ class RpcListener:
         job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(services), server)
         schedule_service_pb2_grpc.add_ScheduleServiceServicer_to_server(ScheduleService(services), server)
         audit_log_service_pb2_grpc.add_AuditLogServiceServicer_to_server(AuditLogService(services), server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        _add_reflection(server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        _add_reflection(self._server)
 
 
 def methods() -> Iterator[tuple[str, str, str]]:

@@ -15,6 +15,7 @@ from holdfastd.identity.access_file import AccessFile
 from holdfastd.identity.new_token import new_token
 from holdfastd.identity.recognition import Recognition
 from holdfastd.metrics.registry import Metrics
+from holdfastd.rpc.connect.doorway import Openness
 from holdfastd.rpc.listener import RpcListener
 from holdfastd.store.pool import Store
 from holdfastd.store.secrets import Secrets
@@ -39,13 +40,13 @@ class Api:
 
 @asynccontextmanager
 async def serving_api(
-    dsn: str, directory: Path, limits: Limits | None = None, *, recognition: Recognition | None = None
+    dsn: str, directory: Path, limits: Limits | None = None, *, recognition: Recognition | None = None, openness: Openness | None = None
 ) -> AsyncIterator[Api]:
     """Serve the API over a store in the given database."""
     store, target = await Store.open(dsn), f"{dsn.rpartition('/')[0]}/postgres"
     services = Services(store=store, secrets=Secrets(None, directory), stopping=asyncio.Event(), environment={"TARGET": target})
     metrics = Metrics("0")
-    listener = RpcListener(services, metrics.rpc, recognition=recognition, limits=limits)
+    listener = RpcListener(services, metrics.rpc, recognition=recognition, limits=limits, openness=openness)
     address = await listener.start(Address("127.0.0.1", 0))
     try:
         async with grpc.aio.insecure_channel(str(address)) as channel:

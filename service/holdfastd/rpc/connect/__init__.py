@@ -1,0 +1,1 @@
+"""The Connect protocol: the methods over HTTP, for browsers and for whoever has no gRPC."""

@@ -1,0 +1,130 @@
+"""A request as it comes: what kind of call it is, and its body. In come ASGI's scope and events, out go values or an answer's status."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import grpc
+
+from holdfastd.rpc.connect.codec import CODECS, Codec
+from holdfastd.rpc.connect.context import Way
+from holdfastd.rpc.connect.wire import PREFIX_BYTES
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+#: A body that comes slower than this is not waited for.
+_BODY_SECONDS = 30.0
+#: Of a body that is too large, so many times the limit is taken and thrown away: whoever is still sending would not hear the answer.
+_PATIENCE = 4
+_TIMEOUT_DIGITS = 10
+
+
+class NotACall(Exception):
+    """The request is no call at all; HTTP's own statuses say so."""
+
+    def __init__(self, status: HTTPStatus, text: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        """Take the status, the sentence, and headers to send."""
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.headers = headers
+
+
+class TooLarge(Exception):
+    """The body is larger than it may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A call, its body aside."""
+
+    streams: bool
+    codec: Codec
+    metadata: tuple[tuple[str, str], ...]
+    way: Way
+    #: The deadline; None: none.
+    seconds: float | None
+    #: What is wrong with its headers.
+    problem: tuple[grpc.StatusCode, str] | None
+
+
+def read_request(scope: Scope, *, streams: bool) -> Request:
+    """Return what the headers say; NotACall when they speak of something else."""
+    metadata = tuple((key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in scope["headers"])
+    headers = dict(metadata)
+    if scope["method"] != "POST":
+        raise NotACall(HTTPStatus.METHOD_NOT_ALLOWED, "Methods are called with POST.", ((b"allow", b"POST"),))
+    # A type that pages may not send elsewhere without asking first: this is what keeps foreign pages from calling.
+    prefix = "application/connect+" if streams else "application/"
+    codec = CODECS.get(_bare(headers.get("content-type", "")).removeprefix(prefix))
+    if codec is None or not _bare(headers["content-type"]).startswith(prefix):
+        accepted = ", ".join(prefix + name for name in CODECS)
+        raise NotACall(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type is one of {accepted}.", ((b"accept-post", accepted.encode()),))
+    seconds, problem = _deadline(headers.get("connect-timeout-ms", ""))
+    return Request(
+        streams=streams, codec=codec, metadata=metadata, way=_way(scope, headers), seconds=seconds, problem=problem or _unsupported(headers)
+    )
+
+
+async def read_body(request: Request, receive: Receive, most: int) -> bytes | None:
+    """Return the body; None when the caller left or was too slow. TooLarge when it is larger than `most` bytes."""
+    # A frame's prefix is no part of the message.
+    most += PREFIX_BYTES if request.streams else 0
+    body, size = bytearray(), 0
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while size <= most * _PATIENCE:
+                event = await receive()
+                if event["type"] == "http.disconnect":
+                    return None
+                part = event.get("body", b"")
+                size += len(part)
+                if size <= most:
+                    body += part
+                if not event.get("more_body", False):
+                    break
+    except TimeoutError:
+        return None
+    if size > most:
+        raise TooLarge
+    return bytes(body)
+
+
+async def left(receive: Receive) -> None:
+    """Wait until the caller has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _bare(content_type: str) -> str:
+    kind, _, parameter = content_type.lower().partition(";")
+    return kind.strip() if parameter.replace(" ", "").replace('"', "") in {"", "charset=utf-8"} else ""
+
+
+def _deadline(stated: str) -> tuple[float | None, tuple[grpc.StatusCode, str] | None]:
+    if not stated:
+        return None, None
+    if not stated.isascii() or not stated.isdecimal() or len(stated) > _TIMEOUT_DIGITS:
+        return None, (grpc.StatusCode.INVALID_ARGUMENT, "connect-timeout-ms is a number of milliseconds with at most ten digits.")
+    return int(stated) / 1000, None
+
+
+def _unsupported(headers: dict[str, str]) -> tuple[grpc.StatusCode, str] | None:
+    if headers.get("connect-protocol-version", "1") != "1":
+        return grpc.StatusCode.INVALID_ARGUMENT, "connect-protocol-version is 1."
+    encodings = {headers.get("content-encoding", ""), headers.get("connect-content-encoding", "")}
+    if encodings - {"", "identity"}:
+        return grpc.StatusCode.UNIMPLEMENTED, "Requests are not compressed; send them as they are (identity)."
+    return None
+
+
+def _way(scope: Scope, headers: dict[str, str]) -> Way:
+    address, port = scope["client"] or ("", 0)
+    stated = headers.get("host", "").lower()
+    # An IPv6 address stands in brackets; the colon before a port is outside of them.
+    host = stated[1 : stated.find("]")] if stated.startswith("[") else stated.partition(":")[0]
+    return Way(address=address, port=port, is_encrypted=scope["scheme"] == "https", host=host)
