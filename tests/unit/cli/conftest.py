@@ -10,6 +10,7 @@ from holdfast.cli.main import run
 from holdfast.v1 import audit_service_pb2 as audit_pb
 from holdfast.v1 import core_pb2 as core
 from holdfast.v1 import job_service_pb2 as job_pb
+from holdfast.v1 import report_service_pb2 as report_pb
 from support.scripted import ScriptedServer
 from unit.cli.samples import AUDIT_ID, JOB, JOB_ID, RESPONSES
 from unit.cli.scripts import PLAIN, ending_with
@@ -63,5 +64,7 @@ def ready(server: ScriptedServer) -> ScriptedServer:
         return ending_with(audited if started else JOB)
 
     server.answers["WatchJob"] = watched
+    server.answers["ListSuggestions"] = report_pb.ListSuggestionsResponse(findings="2 findings: 1 ERROR, 1 WARN.")
+    server.answers["RenderReport"] = [report_pb.RenderReportResponse(text="# Integrity of charging\n")]
     server.answers["RollBack"] = RESPONSES["rollback"]
     return server

@@ -12,6 +12,7 @@ from holdfast.v1 import database_service_pb2 as database_pb
 from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import migration_service_pb2 as migration_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
+from holdfast.v1 import report_service_pb2 as report_pb
 from holdfast.v1 import schedule_service_pb2 as schedule_pb
 
 AT = Timestamp(seconds=1_795_000_000)
@@ -120,6 +121,19 @@ AUDIT = audit_pb.Audit(
     end_time=LATER,
     summary=audit_pb.AuditSummary(tables=9, relationships=13, undeclared_relationships=13, orphan_rows=11, missing_indexes=13, findings=28),
 )
+TABLES = [
+    core.Table(
+        schema="public",
+        name="reports",
+        kind=core.TABLE_KIND_TABLE,
+        columns=[core.Column(name="id", type="bigint"), core.Column(name="station_id", type="bigint", nullable=True)],
+        primary_key=["id"],
+        indexes=[core.Index(name="reports_pkey", columns=["id"], unique=True, primary=True)],
+        row_estimate=388,
+        size_bytes=57_344,
+    ),
+    core.Table(schema="sales", name="Order Lines", kind=core.TABLE_KIND_PARTITIONED),
+]
 FINDINGS = [
     core.Finding(
         id="orphan_rows:public.reports(station_id)->public.stations(id)",
@@ -428,6 +442,7 @@ RESPONSES: dict[str, Message] = {
     "audit": audit_pb.GetAuditResponse(audit=AUDIT),
     "audits list": audit_pb.ListAuditsResponse(audits=[AUDIT]),
     "relationships": audit_pb.ListRelationshipsResponse(relationships=[*RELATIONSHIPS, DECLARED], audit_id=AUDIT_ID),
+    "tables": audit_pb.ListTablesResponse(tables=TABLES, audit_id=AUDIT_ID),
     "findings": audit_pb.ListFindingsResponse(findings=FINDINGS, audit_id=AUDIT_ID),
     "findings --ignored": audit_pb.ListFindingsResponse(findings=[FINDINGS[0], IGNORED], audit_id=AUDIT_ID),
     "ignore": audit_pb.IgnoreFindingResponse(finding=IGNORED),
@@ -457,6 +472,12 @@ RESPONSES: dict[str, Message] = {
     "pause": job_pb.PauseJobResponse(job=PAUSED_JOB),
     "resume": job_pb.ResumeJobResponse(job=JOB),
     "jobs list": job_pb.ListJobsResponse(jobs=[JOB, FAILED_JOB, PAUSED_JOB]),
+    "suggestions": report_pb.ListSuggestionsResponse(
+        suggestions=[report_pb.Suggestion(text="11 rows reference nothing.", command="holdfast relationships charging reports.station_id")],
+        findings="2 findings: 1 ERROR, 1 WARN.",
+        audit_id=AUDIT_ID,
+    ),
+    "map": report_pb.DrawMapResponse(svg="<svg></svg>", audit_id=AUDIT_ID),
     "log": log_pb.ListEntriesResponse(entries=ENTRIES),
     "log --verify": log_pb.VerifyEntriesResponse(intact=True, entries=12, head_hash="9f86d081884c7d65"),
 }

@@ -41,11 +41,15 @@ def test_the_verdict_and_its_exit_code(ready: ScriptedServer, holdfast: Holdfast
 
 
 def test_every_check_is_shown_with_its_cure(ready: ScriptedServer, holdfast: Holdfast):
-    """Passed ones, too: silence would not say what was looked at."""
+    """Those that passed by name: silence would not say what was looked at; --all tells what they saw."""
     ready.answers["CheckPlan"] = lambda _: CheckPlanResponse(checks=[FINE, WARNED, UNREADABLE])
 
-    shown = " ".join(holdfast("plans", "check", PLAN_ID).out.split())
+    brief = " ".join(holdfast("plans", "check", PLAN_ID).out.split())
+    shown = " ".join(holdfast("plans", "check", PLAN_ID, "--all").out.split())
 
+    assert "1 passed: writable" in brief
+    assert WARNED.message in brief
+    assert UNREADABLE.cure in brief
     for check in (FINE, WARNED, UNREADABLE):
         assert check.id in shown
         assert check.message in shown

@@ -64,7 +64,7 @@ def test_help_of_every_command(holdfast: Holdfast, path: tuple[str, ...]):
 
     assert result.code == 0
     assert "Usage: " in result.out
-    if path and path not in {("databases",), ("audits",), ("plans",), ("jobs",), ("backups",), ("schedules",)}:
+    if path and path not in {("databases",), ("audits",), ("plans",), ("jobs",), ("backups",), ("schedules",), ("export",)}:
         example = result.out.split("Example: ")[1]
         assert " ".join(path) in example
         assert max(map(len, result.out.splitlines())) <= 80
@@ -76,10 +76,10 @@ def test_the_list_of_commands_is_the_contract():
         "",
         "databases", "databases add", "databases list", "databases show", "databases update", "databases remove", "databases check",
         "audits compare", "history", "schedules", "schedules set", "schedules list", "schedules show", "schedules remove",
-        "audit", "audits", "audits list", "audits show", "relationships", "findings", "ignore", "unignore", "orphans", "report",
+        "audit", "audits", "audits list", "audits show", "relationships", "tables", "init", "completion", "findings", "ignore", "unignore", "orphans", "report",
         "plan", "plans", "plans list", "plans show", "plans check", "plans approve", "plans reject", "script",
         "apply", "rollback", "restore", "backups", "backups list", "backups purge", "watch", "cancel", "pause",
-        "resume", "jobs", "jobs list", "jobs show", "log",
+        "resume", "jobs", "jobs list", "jobs show", "log", "export", "export findings", "export plan",
     }  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def test_ctrl_c_detaches_and_the_job_goes_on(server: ScriptedServer):
         said = process.stderr.read()
 
     assert process.returncode == 130
-    assert f"Follow it: holdfast watch {JOB_ID} · stop it: holdfast cancel {JOB_ID}" in " ".join(said.split())
+    assert f"Follow it: holdfast watch {JOB_ID} Stop it: holdfast cancel {JOB_ID}" in " ".join(said.split())
     assert "Traceback" not in said
     assert {type(request).__name__ for request in server.requests} == {"ApplyPlanRequest", "WatchJobRequest"}
 

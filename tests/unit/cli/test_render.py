@@ -39,6 +39,13 @@ def test_tables_fit_into_80_columns(sample: str):
     assert [line for line in lines if "…" in line and not line.startswith("fingerprint")] == []
 
 
+@pytest.mark.parametrize("width", [40, 20])
+@pytest.mark.parametrize("sample", RESPONSES)
+def test_narrow_terminals_are_no_reason_to_fail(sample: str, width: int):
+    """Half a screen beside an editor: tables fold, and none is wider than the terminal."""
+    assert max(map(len, printed(RESPONSES[sample], width).splitlines())) <= width
+
+
 @pytest.mark.parametrize("sample", RESPONSES)
 def test_empty_responses_render(sample: str):
     """What is not there yet is no reason to fail."""

@@ -23,6 +23,8 @@ from holdfastd.store.embedded import EmbeddedPostgres
 DATABASE = "ev_charging"
 #: The environment variable in which the service finds the DSN of the sample database.
 DSN_VARIABLE = "EV_CHARGING_DSN"
+#: A port of 0 is any free one.
+FREE = "127.0.0.1:0"
 SAMPLE = Path(__file__).resolve().parents[4] / "tests" / "samples" / DATABASE
 
 _READY_SECONDS = 60.0
@@ -36,14 +38,16 @@ class Stage:
 
     #: Address of the service.
     server: str
+    #: Address of its console and metrics.
+    http: str
     #: DSN of the sample database.
     dsn: str
     binaries: Binaries
 
 
 @asynccontextmanager
-async def built() -> AsyncIterator[Stage]:
-    """Start the target and the service; stop and delete both at the end, whatever the end is."""
+async def built(listen: str = FREE, http: str = FREE) -> AsyncIterator[Stage]:
+    """Start the target and the service at these addresses; stop and delete both at the end, whatever the end is."""
     async with AsyncExitStack() as stack:
         home = _make_home()
         stack.callback(shutil.rmtree, home, ignore_errors=True)
@@ -51,8 +55,8 @@ async def built() -> AsyncIterator[Stage]:
         stack.push_async_callback(target.stop)
         await target.start()
         await _load(target)
-        server = await stack.enter_async_context(_service(home, target.dsn(DATABASE)))
-        yield Stage(server=server, dsn=target.dsn(DATABASE), binaries=find_binaries(18))
+        listening = await stack.enter_async_context(_service(home, target.dsn(DATABASE), listen, http))
+        yield Stage(server=listening["listen"], http=listening["http"], dsn=target.dsn(DATABASE), binaries=find_binaries(18))
 
 
 def _make_home() -> Path:
@@ -78,10 +82,10 @@ async def _load(target: EmbeddedPostgres) -> None:
 
 
 @asynccontextmanager
-async def _service(home: Path, dsn: str) -> AsyncIterator[str]:
-    """Run `holdfastd serve` on free ports and yield its address."""
+async def _service(home: Path, dsn: str, listen: str, http: str) -> AsyncIterator[dict[str, str]]:
+    """Run `holdfastd serve` and yield the line that says where it listens."""
     log = home / "holdfastd.log"
-    arguments = ("serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir", str(home / "service"))
+    arguments = ("serve", "--listen", listen, "--http", http, "--data-dir", str(home / "service"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -95,17 +99,18 @@ async def _service(home: Path, dsn: str) -> AsyncIterator[str]:
             start_new_session=True,
         )
     try:
-        yield await _address(process, log)
+        yield await _ready(process, log)
     finally:
         await _stop(process)
 
 
-async def _address(process: asyncio.subprocess.Process, log: Path) -> str:
+async def _ready(process: asyncio.subprocess.Process, log: Path) -> dict[str, str]:
     deadline = asyncio.get_running_loop().time() + _READY_SECONDS
     while asyncio.get_running_loop().time() < deadline:
         for line in _lines(log):
             if '"server_ready"' in line:
-                return str(json.loads(line)["listen"])
+                ready: dict[str, str] = json.loads(line)
+                return ready
         if process.returncode is not None:
             break
         await asyncio.sleep(_PAUSE)

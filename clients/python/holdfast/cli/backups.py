@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from holdfast.cli import completing
 from holdfast.cli.arguments import Detach, JobId, Name
 from holdfast.cli.asking import Yes, ask
 from holdfast.cli.durations import duration
@@ -22,7 +23,10 @@ Relationships = Annotated[
     list[str], typer.Option("--relationship", metavar="R", help="Only rows of this relationship; may be repeated.", show_default=False)
 ]
 Relink = Annotated[bool, typer.Option("--relink", help="Only rows whose referenced row is there again; the others stay in the backup.")]
-OfPlan = Annotated[str, typer.Option("--plan", metavar="PLAN", help="Only the backup of this plan.")]
+OfPlan = Annotated[
+    str,
+    typer.Option("--plan", metavar="PLAN", help="Only the backup of this plan.", show_default=False, autocompletion=completing.plans),
+]
 OlderThan = Annotated[
     timedelta | None,
     typer.Option("--older-than", metavar="TIME", parser=duration, help="Only backups this old, such as 90d. Without it: 30d."),
@@ -37,10 +41,10 @@ async def restore(
     relink: Relink = False,
     detach: Detach = False,
     max_replica_lag: MaxReplicaLag = None,
-    max_active_sessions: MaxActiveSessions = 0,
+    max_active_sessions: MaxActiveSessions = None,
     max_wal_rate: MaxWalRate = None,
 ) -> None:
-    """Put backed-up rows of an application back while its keys stay.
+    """Put backed-up rows back while the keys stay.
 
     JOB is the application. Refused as a whole while a key would reject a row.
     """
@@ -49,7 +53,7 @@ async def restore(
     if detach:
         started = await session.client.start_restore(job_id, relationship_ids=wanted, relink=relink, throttle=holds_back)
         session.show(started)
-        session.tell(f"Next: holdfast watch {started.job.id}")
+        session.suggest(f"holdfast watch {started.job.id}")
         return
     items = session.client.restore(job_id, relationship_ids=wanted, relink=relink, throttle=holds_back)
     await show_end(session, await follow(session, items))

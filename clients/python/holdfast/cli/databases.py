@@ -45,7 +45,7 @@ async def add(
     session.show(response)
     if response.database.pooler:
         session.tell(response.database.pooler)
-    session.tell(f"Next: holdfast audit {name}")
+    session.suggest(f"holdfast audit {name}")
 
 
 @command(app, "list", example="holdfast databases list")

@@ -1,7 +1,9 @@
 """How commands fail: in comes an exception, out go one sentence on stderr and an exit code. Never a traceback, never a DSN."""
 
 import re
+import shutil
 import sys
+import textwrap
 from enum import IntEnum
 
 from holdfast.errors import HoldfastError
@@ -43,10 +45,20 @@ def fail(error: HoldfastError) -> ExitCode:
     return ExitCode.DRIFT if error.reason == "PLAN_DRIFTED" else ExitCode.ERROR
 
 
+def usage(message: str, command: str) -> None:
+    """Say what is wrong with what was typed, and where to read more."""
+    words = message.replace("Value error, ", "").rstrip(".?").replace(". Did you mean", "; did you mean")
+    say(f"{words}; see `{command} --help`.", "USAGE")
+
+
 def say(message: str, reason: str) -> None:
     """Print one sentence with its reason; messages may quote what was typed, so anything like a DSN is taken out."""
-    sentence = " ".join(redact(message).split())
-    sys.stderr.write(f"holdfast: {sentence} [{reason}]\n")
+    sentence = f"holdfast: {' '.join(redact(message).split())} [{reason}]"
+    if sys.stderr.isatty():
+        # Programs read a line; people read words, which a terminal would break anywhere.
+        columns = shutil.get_terminal_size().columns
+        sentence = textwrap.fill(sentence, columns, break_long_words=False, break_on_hyphens=False)
+    sys.stderr.write(f"{sentence}\n")
 
 
 def redact(text: str) -> str:

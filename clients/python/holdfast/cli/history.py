@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from holdfast.cli import completing
 from holdfast.cli.arguments import Name
 from holdfast.cli.durations import duration
 from holdfast.cli.render import history as tables
@@ -16,7 +17,13 @@ from holdfast.pages import every_page
 commands = typer.Typer()
 
 OneRelationship = Annotated[
-    str, typer.Argument(metavar="[RELATIONSHIP]", help="Every audit of this one: an id, or table.column.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="[RELATIONSHIP]",
+        help="Every audit of this one: an id, or table.column.",
+        show_default=False,
+        autocompletion=completing.relationships,
+    ),
 ]
 Since = Annotated[
     timedelta | None, typer.Option("--since", metavar="TIME", parser=duration, help="How far to go back; 30d without.", show_default=False)

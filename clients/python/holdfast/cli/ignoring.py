@@ -26,7 +26,7 @@ async def ignore(session: Session, name: Name, finding: FindingId, reason: Reaso
     """
     expire_time = until.replace(tzinfo=UTC) if until else None
     session.show(await session.client.ignore_finding(name, finding, reason=reason, expire_time=expire_time))
-    session.tell(f"Next: holdfast findings {name} --ignored")
+    session.suggest(f"holdfast findings {name} --ignored")
 
 
 @command(commands, "unignore", example="holdfast unignore shop no_primary_key:public.staging")

@@ -10,6 +10,8 @@ import typer
 from holdfast.cli.arguments import Name, OfDatabase, PlanId
 from holdfast.cli.failures import ExitCode
 from holdfast.cli.policy import parse_policy, read_policy_file
+from holdfast.cli.render import checks
+from holdfast.cli.render import plans as tables
 from holdfast.cli.resolve import list_relationships
 from holdfast.cli.session import Session, command
 from holdfast.pages import every_page
@@ -30,12 +32,14 @@ app = typer.Typer(name="plans", help="List, show, approve and reject plans.", no
 commands = typer.Typer()
 
 PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="F", help="YAML file with your decisions, see above.")]
+Steps = Annotated[bool, typer.Option("--steps", help="Every step with its lock, instead of the kinds of steps.")]
+EveryCheck = Annotated[bool, typer.Option("--all", help="Also tell what the checks saw that passed.")]
 Kind = Annotated[ScriptName, typer.Option("--kind", help="Which script.")]
 
 
 @command(commands, "plan", example="holdfast plan shop --policy policy.yaml")
 async def plan(session: Session, name: Name, policy: PolicyFile = None) -> None:
-    """Plan a constraint migration from the latest audit; change nothing.
+    """Plan a migration from the latest audit; change nothing.
 
     The policy file decides, per relationship, what Holdfast would decide otherwise:
 
@@ -51,7 +55,7 @@ async def plan(session: Session, name: Name, policy: PolicyFile = None) -> None:
     decided = await _read_policy(session, name, policy) if policy else None
     created = await session.client.create_plan(name, policy=decided)
     session.show(created)
-    session.tell(f"Next: holdfast plans check {created.plan.id}; holdfast plans approve {created.plan.id}")
+    session.suggest(*(f"holdfast plans {verb} {created.plan.id}" for verb in ("show --steps", "check", "approve")))
 
 
 async def _read_policy(session: Session, name: str, path: Path) -> Policy:
@@ -65,21 +69,22 @@ async def list_(session: Session, database: OfDatabase = "") -> None:
     session.show(await every_page(functools.partial(session.client.list_plans, database=database)))
 
 
-@command(app, "show", example="holdfast plans show PLAN")
-async def show(session: Session, plan_id: PlanId) -> None:
+@command(app, "show", example="holdfast plans show PLAN --steps")
+async def show(session: Session, plan_id: PlanId, steps: Steps = False) -> None:
     """Show one plan: decisions, steps, locks and hazards."""
-    session.show(await session.client.get_plan(plan_id))
+    found = await session.client.get_plan(plan_id)
+    session.show(found, tables.one(found.plan, every_step=steps))
 
 
-@command(app, "check", example="holdfast plans check PLAN")
-async def check(session: Session, plan_id: PlanId) -> ExitCode:
+@command(app, "check", example="holdfast plans check PLAN --all")
+async def check(session: Session, plan_id: PlanId, every: EveryCheck = False) -> ExitCode:
     """Report whether a plan could be applied now, and what to do first.
 
     Changes nothing. Ends with 2 when something is in the way, with 3 when
     the database changed since the plan was made. Warnings are in nobody's way.
     """
     response = await session.client.check_plan(plan_id)
-    session.show(response)
+    session.show(response, checks.of_plan(response, every=every))
     if response.ready:
         return ExitCode.FINE
     return ExitCode.DRIFT if _has_drifted(response) else ExitCode.ERROR
@@ -93,7 +98,7 @@ def _has_drifted(response: CheckPlanResponse) -> bool:
 async def approve(session: Session, plan_id: PlanId) -> None:
     """Allow a plan to be applied. Approving an approved plan succeeds."""
     session.show(await session.client.approve_plan(plan_id))
-    session.tell(f"Next: holdfast apply {plan_id}")
+    session.suggest(f"holdfast apply {plan_id}")
 
 
 @command(app, "reject", example="holdfast plans reject PLAN")

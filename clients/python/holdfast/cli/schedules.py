@@ -52,7 +52,7 @@ async def set_(
         if value is not None:
             getattr(schedule, field).FromTimedelta(value)
     session.show(await session.client.set_schedule(name, schedule))
-    session.tell(f"Next: holdfast schedules show {name} · holdfast history {name}")
+    session.suggest(f"holdfast schedules show {name}", f"holdfast history {name}")
 
 
 @command(app, "list", example="holdfast schedules list")

@@ -13,7 +13,9 @@ from rich.console import RenderableType
 
 from holdfast.addresses import CannotConnect
 from holdfast.cli.failures import ExitCode, InputError, fail, say
-from holdfast.cli.output import Output, Printer
+from holdfast.cli.nearest import with_nearest
+from holdfast.cli.output import Colour, Output, Printer
+from holdfast.cli.panels import PANELS
 from holdfast.client import Holdfast
 from holdfast.errors import HoldfastError
 from holdfast.security import Tls, Token
@@ -28,6 +30,7 @@ class Settings:
     server: str
     output: Output
     principal: str
+    colour: Colour = Colour.AUTO
     token: Token = field(default="", repr=False)
     tls: Tls | None = None
     allow_plaintext_token: bool = False
@@ -62,6 +65,11 @@ class Session:
         """Print a note to people."""
         self.printer.tell(note)
 
+    def suggest(self, *commands: str, when: str = "Next") -> None:
+        """Tell people which commands come next, one a line, to be copied."""
+        for number, words in enumerate(commands):
+            self.printer.tell(f"{f'{when}:' if number == 0 else ' ' * (len(when) + 1)} {words}", whole=True)
+
 
 Command = Callable[Concatenate[Session, P], Awaitable[ExitCode | None]]
 
@@ -79,6 +87,7 @@ def command(app: typer.Typer, name: str, *, example: str, **options: Any) -> Cal
         context = inspect.Parameter("context", first.kind, annotation=typer.Context)
         run.__signature__ = inspect.Signature([context, *others])  # type: ignore[attr-defined]
         run.__annotations__ = {"context": typer.Context} | {p.name: p.annotation for p in others}
+        options.setdefault("rich_help_panel", PANELS.get(name))
         app.command(name, epilog=f"Example: {example}", **options)(run)
         return function
 
@@ -99,18 +108,22 @@ def _run(settings: Settings, work: Callable[[Session], Awaitable[ExitCode | None
 
 
 async def _with_session(settings: Settings, work: Callable[[Session], Awaitable[ExitCode | None]]) -> ExitCode | None:
-    session = Session(functools.partial(_client, settings), Printer(settings.output))
+    session = Session(functools.partial(connect, settings), Printer(settings.output, settings.colour))
     try:
         return await work(session)
+    except HoldfastError as error:
+        raise await with_nearest(session.client, error) from error.__cause__
     finally:
         await session.close()
 
 
-def _client(settings: Settings) -> Holdfast:
+def connect(settings: Settings, **options: Any) -> Holdfast:
+    """Return a client; the options are those of Holdfast."""
     return Holdfast(
         settings.server,
         principal=settings.principal,
         token=settings.token,
         tls=settings.tls,
         allow_plaintext_token=settings.allow_plaintext_token,
+        **options,
     )

@@ -26,19 +26,25 @@ def rate(text: str) -> int:
     return count
 
 
+def sessions(text: str) -> int:
+    """Return how many sessions `40` is; typer turns the error into words."""
+    if not text.isdecimal() or int(text) > _MOST_SESSIONS:
+        raise typer.BadParameter(f"{text!r} is not a number of sessions")
+    return int(text)
+
+
 MaxReplicaLag = Annotated[
     timedelta | None,
     typer.Option("--max-replica-lag", metavar="TIME", parser=duration, help="Hold back while a replica is further behind (10s)."),
 ]
 MaxActiveSessions = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--max-active-sessions",
         metavar="N",
-        min=0,
-        max=_MOST_SESSIONS,
+        parser=sessions,
         help="Hold back while more other sessions are active.",
-        show_default="no limit",
+        show_default=False,
     ),
 ]
 MaxWalRate = Annotated[
@@ -47,11 +53,11 @@ MaxWalRate = Annotated[
 ]
 
 
-def throttle(lag: timedelta | None, sessions: int, wal: int | None) -> Throttle | None:
+def throttle(lag: timedelta | None, others: int | None, wal: int | None) -> Throttle | None:
     """Return when to hold back; None where nothing was asked for."""
-    if lag is None and not sessions and wal is None:
+    if lag is None and not others and wal is None:
         return None
-    asked = Throttle(max_active_sessions=sessions, max_wal_bytes_per_second=wal or 0)
+    asked = Throttle(max_active_sessions=others or 0, max_wal_bytes_per_second=wal or 0)
     if lag is not None:
         asked.max_replica_lag.FromTimedelta(lag)
     return asked

@@ -594,7 +594,9 @@ class SampleOrphansRequest(google.protobuf.message.Message):
     limit: builtins.int
     """At most so many rows; 0 means 20, more than 1000 means 1000."""
     masked: builtins.bool
-    """Return the shape of values instead of values: letters as `a`, digits as `9`."""
+    """Return the shape of values instead of values: `a` for each word, `9` for each number, `-./:@_,` and spaces as they are, `?` for
+    anything else; cut after 36 characters. Over HTTP without an access file samples are always masked.
+    """
     @property
     def columns(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Further columns of the referencing table to return; none by default."""

@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.message import Message
 from rich.console import RenderableType
 
-from holdfast.cli.render import audits, backups, checks, comparisons, databases, history, jobs, log, plans, schedules
+from holdfast.cli.render import audits, backups, checks, comparisons, databases, history, jobs, log, plans, schedules, suggestions, tables
 from holdfast.v1 import audit_log_service_pb2 as log_pb
 from holdfast.v1 import audit_service_pb2 as audit_pb
 from holdfast.v1 import backup_service_pb2 as backup_pb
@@ -14,6 +14,7 @@ from holdfast.v1 import database_service_pb2 as database_pb
 from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import migration_service_pb2 as migration_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
+from holdfast.v1 import report_service_pb2 as report_pb
 from holdfast.v1 import schedule_service_pb2 as schedule_pb
 
 Renderer = Callable[[Any], RenderableType]
@@ -30,6 +31,7 @@ RENDERERS: dict[type[Message], Renderer] = {
     audit_pb.GetAuditResponse: lambda response: audits.one(response.audit),
     audit_pb.ListAuditsResponse: lambda response: audits.many(response.audits),
     audit_pb.ListRelationshipsResponse: lambda response: audits.relationships(response.relationships),
+    audit_pb.ListTablesResponse: lambda response: tables.many(response.tables),
     audit_pb.ListFindingsResponse: lambda response: audits.findings(response.findings),
     audit_pb.SampleOrphansResponse: audits.samples,
     audit_pb.IgnoreFindingResponse: lambda response: audits.findings([response.finding] if response.HasField("finding") else []),
@@ -47,6 +49,8 @@ RENDERERS: dict[type[Message], Renderer] = {
     plan_pb.ListPlansResponse: lambda response: plans.many(response.plans),
     plan_pb.CheckPlanResponse: checks.of_plan,
     plan_pb.RenderPlanResponse: lambda response: response.script,
+    report_pb.ListSuggestionsResponse: suggestions.suggestions,
+    report_pb.DrawMapResponse: suggestions.drawing,
     migration_pb.ApplyPlanResponse: lambda response: jobs.one(response.job),
     migration_pb.RollBackResponse: lambda response: jobs.one(response.job),
     migration_pb.RestoreRowsResponse: lambda response: jobs.one(response.job),

@@ -11,12 +11,17 @@ from holdfast.v1.database_service_pb2 import CHECK_STATE_PASSED, CHECK_STATE_WAR
 from holdfast.v1.plan_service_pb2 import CheckPlanResponse
 
 
-def listed(checks: Sequence[Check]) -> RenderableType:
-    """Return checks in the service's order, and their cures."""
+def listed(checks: Sequence[Check], *, every: bool = True) -> RenderableType:
+    """Return checks in the service's order, and their cures; those that passed by name only, unless all are asked for."""
+    passed = [] if every else [clean(check.id) for check in checks if check.state == CHECK_STATE_PASSED]
     table = listing("Check", "Outcome", "Seen")
     for check in checks:
-        table.add_row(clean(check.id), state(CheckState, check.state), clean(check.message))
-    return Group(or_nothing(table, "Nothing was checked."), *_cures(checks))
+        if every or check.state != CHECK_STATE_PASSED:
+            table.add_row(clean(check.id), state(CheckState, check.state), clean(check.message))
+    if not passed:
+        return Group(or_nothing(table, "Nothing was checked."), *_cures(checks))
+    names = Text(f"{len(passed)} passed: ", style="green").append(", ".join(passed), style="dim")
+    return Group(*((table, "") if table.row_count else ()), names, *_cures(checks))
 
 
 def _cures(checks: Sequence[Check]) -> Iterator[RenderableType]:
@@ -27,9 +32,9 @@ def _cures(checks: Sequence[Check]) -> Iterator[RenderableType]:
             yield Text(clean(check.cure))
 
 
-def of_plan(response: CheckPlanResponse) -> RenderableType:
+def of_plan(response: CheckPlanResponse, *, every: bool = False) -> RenderableType:
     """Return the checks of a plan, and at the end, where eyes rest, what they come to."""
-    return Group(listed(response.checks), "", _verdict(response))
+    return Group(listed(response.checks, every=every), "", _verdict(response))
 
 
 def _verdict(response: CheckPlanResponse) -> Text:

@@ -1,12 +1,12 @@
 """Jobs and their verifications as tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from holdfast.cli.render.shapes import Cell, facts, listing, or_nothing
-from holdfast.cli.render.words import clean, lasted, minute, moment, number, relationship, state, word
+from holdfast.cli.render.words import clean, lasted, minute, moment, number, prose, relationship, state, word
 from holdfast.v1.core_pb2 import (
     JOB_KIND_RESTORE,
     JOB_KIND_ROLLBACK,
@@ -21,23 +21,19 @@ from holdfast.v1.core_pb2 import (
 
 def one(job: Job) -> RenderableType:
     """Return one job, with its verifications once it has some."""
-    progress = job.progress
     pairs: list[tuple[str, Cell]] = [
         ("job", Text(clean(job.id), style="bold")),
         ("kind", word(JobKind, job.kind)),
         ("database", clean(job.database)),
         ("state", state(JobState, job.state)),
         ("started", f"{moment(job.create_time)} by {clean(job.principal) or 'nobody'}"),
-        ("took", lasted(job.create_time, job.end_time)),
+        *((("took", lasted(job.create_time, job.end_time)),) if job.HasField("end_time") else ()),
     ]
     of_application = "rows of" if job.kind == JOB_KIND_RESTORE else "undoes"
     for name, value in (("audit", job.audit_id), ("plan", job.plan_id), (of_application, job.application_id)):
         if value:
             pairs.append((name, clean(value)))
-    if progress.total:
-        pairs.append(("steps", f"{number(progress.done)} of {number(progress.total)}"))
-    if job.progress.waiting_for:
-        pairs.append(("waiting", Text(clean(job.progress.waiting_for), style="yellow")))
+    pairs += _progress(job)
     if job.pause_requested and not job.progress.waiting_for.startswith("paused by"):
         pairs.append(("pause", "requested"))
     if job.cancel_requested and job.state == JOB_STATE_RUNNING:
@@ -48,6 +44,19 @@ def one(job: Job) -> RenderableType:
         pairs.append(("error", Text(clean(f"{job.error_message} [{job.error_reason}]"), style="red")))
     head = facts(pairs)
     return Group(head, "", verifications(job.verifications, undone=job.kind == JOB_KIND_ROLLBACK)) if job.verifications else head
+
+
+def _progress(job: Job) -> Iterator[tuple[str, Cell]]:
+    """Yield how far it is, what it does now, and what it waits for."""
+    progress, is_running = job.progress, job.state == JOB_STATE_RUNNING
+    if progress.total:
+        yield "steps", f"{number(progress.done)} of {number(progress.total)}"
+    if is_running and progress.activity:
+        yield "doing", prose(progress.activity)
+    if is_running and progress.rows_total:
+        yield "rows", f"{number(progress.rows_done)} of {number(progress.rows_total)}"
+    if progress.waiting_for:
+        yield "waiting", Text(clean(progress.waiting_for), style="yellow")
 
 
 def many(jobs: Iterable[Job]) -> RenderableType:

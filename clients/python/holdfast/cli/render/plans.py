@@ -7,9 +7,16 @@ from rich.text import Text
 
 from holdfast.cli.render.shapes import facts, listing, or_nothing
 from holdfast.cli.render.words import clean, minute, moment, number, prose, relationship, state, word
-from holdfast.v1.core_pb2 import Decision, HazardKind, LockLevel, OnDelete, OrphanAction, Plan, PlanState, Step
+from holdfast.v1.core_pb2 import Decision, HazardKind, LockLevel, OnDelete, OrphanAction, Plan, PlanState, Step, StepKind
 
 _SHORT_FINGERPRINT = 16
+_WHAT = {
+    StepKind.STEP_KIND_CREATE_INDEX: "Build indexes concurrently",
+    StepKind.STEP_KIND_ATTACH_INDEX: "Attach indexes of partitions",
+    StepKind.STEP_KIND_ADD_FOREIGN_KEY: "Add keys NOT VALID: enforcement starts",
+    StepKind.STEP_KIND_CLEAN_UP: "Back up and clean up orphan rows",
+    StepKind.STEP_KIND_VALIDATE_FOREIGN_KEY: "Validate keys",
+}
 
 
 def head(plan: Plan) -> RenderableType:
@@ -26,10 +33,11 @@ def head(plan: Plan) -> RenderableType:
     )
 
 
-def one(plan: Plan) -> RenderableType:
+def one(plan: Plan, *, every_step: bool = False) -> RenderableType:
     """Return one plan: what was decided, what it runs, and the risks of that."""
+    listed = steps(plan.steps) if every_step else kinds(plan.steps)
     left_out = [decision for decision in plan.decisions if not decision.included]
-    parts: list[RenderableType] = [head(plan), "", decisions(plan.decisions), "", steps(plan.steps), "", hazards(plan.steps)]
+    parts: list[RenderableType] = [head(plan), "", decisions(plan.decisions), "", listed, "", hazards(plan.steps)]
     if left_out:
         parts[4:4] = [Text("Not planned", style="bold"), reasons(left_out), ""]
     return Group(*parts)
@@ -65,6 +73,21 @@ def reasons(decided: Iterable[Decision]) -> RenderableType:
     return table
 
 
+def kinds(planned: Iterable[Step]) -> RenderableType:
+    """Return the kinds of steps in their order, each with its strongest lock: what dozens of steps come to."""
+    runs: list[list[Step]] = []
+    for step in planned:
+        if runs and runs[-1][-1].kind == step.kind:
+            runs[-1].append(step)
+        else:
+            runs.append([step])
+    table = listing("Steps", "What", "Strongest lock of each", narrow=("Steps",))
+    for run in runs:
+        title = prose(run[0].title) if len(run) == 1 else f"{_WHAT.get(run[0].kind, word(StepKind, run[0].kind).lower())} ({len(run)})"
+        table.add_row(_ranges([step.number for step in run]), title, _strongest_level(run))
+    return or_nothing(table, "The plan has no steps.")
+
+
 def steps(planned: Iterable[Step]) -> RenderableType:
     """Return the steps with the strongest lock of each."""
     table = listing("#", "Step", "Strongest lock", numbers=("#",))
@@ -92,6 +115,16 @@ def _fate(decision: Decision) -> Text:
         return Text("none", style="dim")
     action = word(OrphanAction, decision.orphan_action).lower()
     return Text(f"{action} {number(decision.orphan_rows)}", style="bold red" if action == "delete" else "yellow")
+
+
+def _strongest_level(run: Iterable[Step]) -> Text:
+    locks = [lock for step in run for statement in step.statements for lock in statement.locks]
+    if not locks:
+        return Text("none", style="dim")
+    level = max(lock.level for lock in locks)
+    count = len({lock.table for lock in locks if lock.level == level})
+    tables = prose(next(lock.table for lock in locks if lock.level == level)) if count == 1 else f"{count} tables"
+    return Text(f"{word(LockLevel, level)} on {tables}", style="red" if level == LockLevel.LOCK_LEVEL_ACCESS_EXCLUSIVE else "")
 
 
 def _strongest_lock(step: Step) -> Text:
