@@ -1,0 +1,1 @@
+"""The relationship map: as SVG and as text."""
