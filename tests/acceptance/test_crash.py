@@ -55,6 +55,7 @@ async def last_job(client: Holdfast, job_id: str) -> core.Job:
     return await final(client.watch(job_id))
 
 
+@pytest.mark.slow
 async def test_killed_amid_two_hundred_thousand_orphans(database: str) -> None:
     """The batches that were committed stay, the others follow; nothing is done twice and nothing is lost."""
     connection = await load(database, BIG)

@@ -81,6 +81,7 @@ async def sequences(client: Holdfast, job_id: str, begun: asyncio.Semaphore | No
     return heard
 
 
+@pytest.mark.slow
 async def test_five_hundred_watchers_on_two_replicas(store: Store, store_dsn: str) -> None:
     """Each hears every event once; an idle replica is small, and it is small again when they have gone."""
     job = await taken(store)
@@ -107,6 +108,7 @@ async def test_five_hundred_watchers_on_two_replicas(store: Store, store_dsn: st
     assert max(after) <= IDLE_MB
 
 
+@pytest.mark.slow
 async def test_ten_thousand_events_are_watched_from_the_first(store: Store, store_dsn: str) -> None:
     """All of them, in order, within seconds."""
     job = await taken(store)

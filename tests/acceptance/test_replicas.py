@@ -78,6 +78,7 @@ async def _is_gone(migration: Migration, epoch: int) -> bool:
     return await migration.backends(epoch) == 0
 
 
+@pytest.mark.slow
 async def test_stopped_replica_wakes_up(fleet: Fleet) -> None:
     """SIGSTOP, then SIGCONT amid its successor's work: its sessions on the target are gone, it writes nothing, and goes on serving."""
     worker, watcher, _ = fleet.replicas
@@ -101,6 +102,7 @@ async def _has_left(replica: Service, job_id: str) -> bool:
     return any("job_left" in line and job_id in line for line in replica.log.splitlines())
 
 
+@pytest.mark.slow
 async def test_replica_cut_off_from_the_store(fleet: Fleet) -> None:
     """A network that swallows everything: the replica lets go of the target by its own clock, and another takes the job."""
     _, watcher, worker = fleet.replicas

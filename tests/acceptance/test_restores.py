@@ -61,6 +61,7 @@ async def applied(client: Holdfast, database: str) -> str:
     return job.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 async def test_killed_while_restoring(postgres: Server, database: str, fragile: Service, place: str) -> None:
     """The next process ends the restore; what is back is back once, and a rollback brings the rest."""

@@ -314,6 +314,7 @@ async def test_the_search_finds_what_is_there(told: Told) -> None:
     assert sorted(told.leaks(["planted"])) == ["env in planted", "inline in planted"]
 
 
+@pytest.mark.slow
 async def test_keys_are_rotated_while_the_service_runs(database: str) -> None:
     """The command joins the embedded store; after a restart with the new key alone nothing is lost."""
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()

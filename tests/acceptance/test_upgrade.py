@@ -112,6 +112,7 @@ def start_in_vain(service: Service) -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 async def test_old_and_new_work_side_by_side(postgres: Server, database: str, old_version: Path) -> None:
     """The new replica migrates under a running job of the old one; both then work, watch and write one unbroken audit log."""
     store, key = await postgres.create_database(), Fernet.generate_key().decode()

@@ -279,6 +279,7 @@ async def test_a_dropped_table_is_said(database: str) -> None:
     assert found[relationship.id].unknown == "why the rows are orphan rows: a table was dropped or renamed during the audit; audit again"
 
 
+@pytest.mark.slow
 async def test_memory_is_flat(database: str) -> None:
     """300 000 orphan rows and as many that go along cost a few megabytes, because a row is a bit."""
     made = (

@@ -125,6 +125,7 @@ async def test_row_set_null_and_deleted_at_once(replica: Harness, connection: as
     assert await connection.fetch("SELECT * FROM messages ORDER BY id") == rows
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_thousands_of_dependents_come_back(replica: Harness, connection: asyncpg.Connection) -> None:
     """The questions before a rollback compare saved rows with saved rows: not each with each."""
