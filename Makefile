@@ -1,4 +1,4 @@
-# make install | demo | test | chaos | lint | types | proto | verify | score | score-rows | bench-audit | bench-apply | bench-catalog | bench-discovery | bench-rpc | bench-fleet | dashboard-table — see CONTRIBUTING.md
+# make install | demo | test | chaos | lint | types | proto | verify | score | score-rows | bench-audit | bench-apply | bench-catalog | bench-discovery | bench-rpc | bench-fleet | bench-map | bench-console | dashboard-table — see CONTRIBUTING.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export UV_SYSTEM_CERTS = 1
 # Compiling bytecode into a read-only checkout is nobody's wish.
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: install demo chaos score score-rows test test-all test-fast lint types proto verify bench-audit bench-apply bench-catalog bench-discovery bench-rpc bench-fleet dashboard-table clean
+.PHONY: install demo playground chaos score score-rows test test-all test-fast lint types proto typescript console docs recording site node verify bench-audit bench-apply bench-catalog bench-discovery bench-rpc bench-fleet bench-map bench-console dashboard-table clean
 
 install: $(VENV)/.installed
 
@@ -21,12 +21,16 @@ $(VENV)/.installed: pyproject.toml requirements/dev.txt requirements/browser.txt
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . \
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@# Tests of the console need a browser; they skip where there is none.
-	if command -v chromium >/dev/null; then $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/browser.txt \
+	@if command -v chromium >/dev/null; then $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/browser.txt \
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/browser.txt; fi
 	@touch $@
 
 demo: install
 	@$(BIN)/python clients/python/examples/demo
+
+# A sample database, audited, behind a service on its usual ports, to try everything on; until Ctrl-C.
+playground: install
+	@$(BIN)/python clients/python/examples/demo/playground.py
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not slow" tests
@@ -53,6 +57,33 @@ types: install
 
 proto: install
 	$(BIN)/python proto/generate.py
+
+# The messages of the clients in TypeScript, from the contract.
+typescript: node
+	cd clients/typescript && npm run --silent generate
+
+# What docs/ quotes: the contract, the SQL of steps, the outputs of commands, the map.
+docs: install
+	$(BIN)/python docs/reference/write_api.py
+	$(BIN)/python docs/reference/write_cli.py
+	HOLDFAST_WRITE_DOCS=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/integration/test_step_pages.py tests/acceptance/test_map.py tests/acceptance/test_getting_started.py
+
+# The main job on a terminal of 80x24, as docs/terminal.md shows it; needs tmux.
+recording: install
+	HOLDFAST_WRITE_DOCS=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/acceptance/test_terminal.py
+
+# docs/ as pages for a browser, in site/.
+site: install
+	$(BIN)/python -m mkdocs build --strict
+
+# The tools of the Node world that tests run, and the packages that the clients in TypeScript are built from.
+node:
+	@for folder in tests/node clients/typescript clients/console; do \
+	  if [ -f $$folder/package-lock.json ]; then (cd $$folder && npm ci --no-audit --no-fund) || exit 1; fi; done
+
+# The console, from its source into the files that the service serves; commit them.
+console:
+	cd clients/console && npm ci --no-audit --no-fund && npm run --silent build
 
 verify: lint types
 	$(BIN)/python proto/generate.py --check
@@ -92,6 +123,14 @@ bench-fleet: install
 # GetJob and WatchJob against a bare grpc.aio server, in turns: a minute.
 bench-rpc: install
 	$(BIN)/python tests/benchmarks/rpc $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+
+# How long drawing the relationship map takes, how much memory, how large it is; writes its table into docs/performance.md.
+bench-map: install
+	$(BIN)/python tests/benchmarks/relationship_map.py --write docs/performance.md
+
+# First draw, frames and clicks of the console on a map of 500 tables, in Chromium; writes its table into docs/performance.md.
+bench-console: install
+	$(BIN)/python tests/benchmarks/console_map.py --write
 
 clean:
 	rm -rf $(VENV) build *.egg-info

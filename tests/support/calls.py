@@ -46,6 +46,8 @@ PERMITTED = {
     "PlanService/RejectPlan": "approver admin",
     "PlanService/CheckPlan": _ALL,
     "PlanService/RenderPlan": _ALL,
+    "GateService/JudgeAudit": _ALL,
+    "ImpactService/GetImpact": _AUDIT,
     "MigrationService/ApplyPlan": "operator admin",
     "MigrationService/RollBack": "operator admin",
     "MigrationService/RestoreRows": "operator admin",

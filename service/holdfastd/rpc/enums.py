@@ -3,9 +3,10 @@
 from enum import Enum
 from typing import Any, TypeVar
 
-from holdfast.v1 import audit_service_pb2, core_pb2, export_service_pb2, plan_service_pb2, report_service_pb2
+from holdfast.v1 import audit_service_pb2, core_pb2, export_service_pb2, impact_service_pb2, plan_service_pb2, report_service_pb2
 from holdfastd.catalog.model import OnDelete, TableKind
 from holdfastd.errors import InvalidField
+from holdfastd.evidence.impact.model import ImpactAction
 from holdfastd.evidence.model import Exactness, OrphanCause
 from holdfastd.exports.model import FindingsFormat, PlanFormat
 from holdfastd.findings.differences import ChangeKind
@@ -40,6 +41,7 @@ PAIRS: dict[type[Enum], tuple[Any, str]] = {
     ReportFormat: (report_service_pb2.ReportFormat, "REPORT_FORMAT_"),
     FindingsFormat: (export_service_pb2.FindingsFormat, "FINDINGS_FORMAT_"),
     PlanFormat: (export_service_pb2.PlanFormat, "PLAN_FORMAT_"),
+    ImpactAction: (impact_service_pb2.ImpactAction, "IMPACT_ACTION_"),
     ChangeKind: (audit_service_pb2.ChangeKind, "CHANGE_KIND_"),
 }
 

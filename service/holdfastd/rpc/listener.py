@@ -22,6 +22,10 @@ from holdfast.v1 import (
     database_service_pb2_grpc,
     export_service_pb2,
     export_service_pb2_grpc,
+    gate_service_pb2,
+    gate_service_pb2_grpc,
+    impact_service_pb2,
+    impact_service_pb2_grpc,
     job_service_pb2,
     job_service_pb2_grpc,
     migration_service_pb2,
@@ -45,9 +49,11 @@ from holdfastd.rpc.connect.app import ConnectApp
 from holdfastd.rpc.connect.doorway import Doorway, Openness
 from holdfastd.rpc.database_service import DatabaseService
 from holdfastd.rpc.export_service import ExportService
+from holdfastd.rpc.gate_service import GateService
 from holdfastd.rpc.guard import Guard
 from holdfastd.rpc.handlers import Handlers
 from holdfastd.rpc.handshake import server_credentials
+from holdfastd.rpc.impact_service import ImpactService
 from holdfastd.rpc.interceptor import Interceptor
 from holdfastd.rpc.job_service import JobService
 from holdfastd.rpc.limits import Places
@@ -85,6 +91,8 @@ _SERVICES: Sequence[ServiceDescriptor] = tuple(
         report_service_pb2,
         plan_service_pb2,
         export_service_pb2,
+        impact_service_pb2,
+        gate_service_pb2,
         migration_service_pb2,
         backup_service_pb2,
         job_service_pb2,
@@ -159,6 +167,8 @@ class RpcListener:
         report_service_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(services), server)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(ExportService(services), server)
         plan_service_pb2_grpc.add_PlanServiceServicer_to_server(PlanService(services), server)
+        gate_service_pb2_grpc.add_GateServiceServicer_to_server(GateService(services), server)
+        impact_service_pb2_grpc.add_ImpactServiceServicer_to_server(ImpactService(services), server)
         migration_service_pb2_grpc.add_MigrationServiceServicer_to_server(MigrationService(services), server)
         backup_service_pb2_grpc.add_BackupServiceServicer_to_server(BackupService(services), server)
         job_service_pb2_grpc.add_JobServiceServicer_to_server(JobService(services), server)

@@ -5,6 +5,8 @@ from holdfast.calls.audits import AuditCalls
 from holdfast.calls.backups import BackupCalls
 from holdfast.calls.databases import DatabaseCalls
 from holdfast.calls.exports import ExportCalls
+from holdfast.calls.gate import GateCalls
+from holdfast.calls.impact import ImpactCalls
 from holdfast.calls.jobs import JobCalls
 from holdfast.calls.migrations import MigrationCalls
 from holdfast.calls.plans import PlanCalls
@@ -18,6 +20,8 @@ class Calls(
     ReportCalls,
     PlanCalls,
     ExportCalls,
+    GateCalls,
+    ImpactCalls,
     MigrationCalls,
     BackupCalls,
     JobCalls,
