@@ -187,7 +187,7 @@ def test_handlers_leave_errors_alone():
         if isinstance(node, ast.Attribute) and node.attr in {"abort", "abort_with_status", "set_code", "set_details"}
     ]
 
-    assert len(handlers) == 8
+    assert len(handlers) == 12
     assert not tries
     assert aborts == ["rpc.interceptor"]
 

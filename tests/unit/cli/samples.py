@@ -9,6 +9,8 @@ from holdfast.v1 import audit_service_pb2 as audit_pb
 from holdfast.v1 import backup_service_pb2 as backup_pb
 from holdfast.v1 import core_pb2 as core
 from holdfast.v1 import database_service_pb2 as database_pb
+from holdfast.v1 import gate_service_pb2 as gate_pb
+from holdfast.v1 import impact_service_pb2 as impact_pb
 from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import migration_service_pb2 as migration_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
@@ -377,6 +379,41 @@ COUNTS = [
 ]
 
 RESPONSES: dict[str, Message] = {
+    "impact": impact_pb.GetImpactResponse(
+        exact=False,
+        impacts=[
+            impact_pb.Impact(
+                table="public.stations",
+                action="IMPACT_ACTION_DELETE",
+                rows=core.RowCount(value=1, exactness=core.EXACTNESS_EXACT, as_of=AT),
+                sample_columns=["id"],
+            ),
+            impact_pb.Impact(
+                table="public.reports",
+                action="IMPACT_ACTION_ORPHAN",
+                relationship_id=FINDINGS[0].relationship_id,
+                rows=core.RowCount(value=8, exactness=core.EXACTNESS_EXACT, as_of=AT),
+                depth=1,
+                sample_columns=["id"],
+                samples=[audit_pb.OrphanSample(values=[str(number)], nulls=[False]) for number in (10_001, 10_002)],
+            ),
+            impact_pb.Impact(
+                table="public.events",
+                action="IMPACT_ACTION_BLOCK",
+                constraint_name="fk_events_station",
+                rows=core.RowCount(exactness="EXACTNESS_NOT_COUNTED", reason="no usable index"),
+                depth=1,
+                reason="no usable index on public.events(station_id), so its rows were not looked for",
+            ),
+        ],
+        unknown=["public.events(station_id) has no usable index"],
+    ),
+    "gate": gate_pb.JudgeAuditResponse(
+        passed=True,
+        more_orphans=[gate_pb.MoreOrphans(relationship_id="public.reports(station_id)->public.stations(id)", base=7, head=8)],
+        new_orphan_rows=1,
+        current=gate_pb.Baseline(audit_id="audit-0650a1b2c3d4e5f60718"),
+    ),
     "schedules set": schedule_pb.SetScheduleResponse(schedule=SCHEDULE),
     "schedules show": schedule_pb.GetScheduleResponse(schedule=SCHEDULE),
     "schedules list": schedule_pb.ListSchedulesResponse(

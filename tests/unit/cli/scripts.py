@@ -23,6 +23,8 @@ PLAIN = {
     ("relationships", "charging"): ("ListRelationships", "relationships"),
     ("tables", "charging"): ("ListTables", "tables"),
     ("findings", "charging"): ("ListFindings", "findings"),
+    ("impact", "charging", "stations", "42"): ("GetImpact", "impact"),
+    ("gate", "charging"): ("JudgeAudit", "gate"),
     ("ignore", "charging", FINDINGS[1].id, "--reason", "Nobody deletes users."): ("IgnoreFinding", "ignore"),
     ("unignore", "charging", FINDINGS[1].id): ("UnignoreFinding", "unignore"),
     ("orphans", "charging", RELATIONSHIPS[2].id, "--column", "reason"): ("SampleOrphans", "orphans"),

@@ -76,7 +76,7 @@ def test_the_list_of_commands_is_the_contract():
         "",
         "databases", "databases add", "databases list", "databases show", "databases update", "databases remove", "databases check",
         "audits compare", "history", "schedules", "schedules set", "schedules list", "schedules show", "schedules remove",
-        "audit", "audits", "audits list", "audits show", "relationships", "tables", "init", "completion", "findings", "ignore", "unignore", "orphans", "report",
+        "audit", "audits", "audits list", "audits show", "relationships", "tables", "init", "completion", "findings", "ignore", "unignore", "orphans", "report", "impact", "gate",
         "plan", "plans", "plans list", "plans show", "plans check", "plans approve", "plans reject", "script",
         "apply", "rollback", "restore", "backups", "backups list", "backups purge", "watch", "cancel", "pause",
         "resume", "jobs", "jobs list", "jobs show", "log", "export", "export findings", "export plan",

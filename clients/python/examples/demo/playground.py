@@ -1,4 +1,4 @@
-"""A sample database to try everything on: the service on its usual ports, registered and audited, until Ctrl-C. Run it by `make playground`."""
+"""A sample database to try everything on: audited, behind the service on its usual ports, until Ctrl-C. Run it by `make playground`."""
 
 import asyncio
 import logging

@@ -17,8 +17,10 @@ from holdfast.cli import (
     completion,
     databases,
     exports,
+    gate,
     history,
     ignoring,
+    impact,
     initial,
     jobs,
     log,
@@ -59,6 +61,8 @@ app.add_typer(ignoring.commands)
 app.add_typer(report.commands)
 app.add_typer(history.commands)
 app.add_typer(exports.app, rich_help_panel=LOOK)
+app.add_typer(impact.commands)
+app.add_typer(gate.commands)
 app.add_typer(audits.app, rich_help_panel=LOOK)
 app.add_typer(initial.commands)
 app.add_typer(plans.commands)

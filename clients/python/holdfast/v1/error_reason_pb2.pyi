@@ -112,6 +112,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """Too much at once; wait a moment. Metadata: {"limit": "…"}. RESOURCE_EXHAUSTED."""
     ERROR_REASON_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 44
     """The database has no schedule. Metadata: {"database": "shop"}. NOT_FOUND."""
+    ERROR_REASON_ROW_NOT_FOUND: _ErrorReason.ValueType  # 45
+    """No such row in that table. Metadata: {"table": "public.stations"}. NOT_FOUND."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. The names are stable; the messages are not."""
@@ -206,4 +208,6 @@ ERROR_REASON_LIMIT_REACHED: ErrorReason.ValueType  # 43
 """Too much at once; wait a moment. Metadata: {"limit": "…"}. RESOURCE_EXHAUSTED."""
 ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 44
 """The database has no schedule. Metadata: {"database": "shop"}. NOT_FOUND."""
+ERROR_REASON_ROW_NOT_FOUND: ErrorReason.ValueType  # 45
+"""No such row in that table. Metadata: {"table": "public.stations"}. NOT_FOUND."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason

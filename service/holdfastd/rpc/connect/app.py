@@ -15,7 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from holdfastd.rpc.connect.answers import Answer, StreamAnswer, UnaryAnswer, plain
 from holdfastd.rpc.connect.context import HttpContext
-from holdfastd.rpc.connect.request import NotACall, Receive, Request, Scope, Send, TooLarge, left, read_body, read_request
+from holdfastd.rpc.connect.request import Bodies, NotACall, NotRead, Receive, Request, Scope, Send, left, read_request
 from holdfastd.rpc.connect.wire import only_message
 from holdfastd.rpc.handlers import Handler
 from holdfastd.rpc.interceptor import Interceptor
@@ -35,7 +35,7 @@ class ConnectApp:
         }
         self._handlers = handlers
         self._interceptor = interceptor
-        self._max_bytes = max_bytes
+        self._bodies = Bodies(max_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -56,10 +56,9 @@ class ConnectApp:
 
     async def _call(self, path: str, method: MethodDescriptor, request: Request, answer: Answer, receive: Receive) -> None:
         try:
-            body = await read_body(request, receive, self._max_bytes)
-        except TooLarge:
-            message = f"The request is larger than {self._max_bytes} bytes; send less at once."
-            await answer.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, message, closes=True)
+            body = await self._bodies.read(request, receive)
+        except NotRead as error:
+            await answer.fail(error.code, error.text, closes=True)
             return
         if body is None:
             return

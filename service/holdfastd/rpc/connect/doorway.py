@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.v1.audit_service_pb2 import SampleOrphansRequest
+from holdfast.v1.impact_service_pb2 import GetImpactRequest
 from holdfastd.errors import Forbidden, Reason
 from holdfastd.flows.context import Services
 from holdfastd.identity.recognition import Recognition
@@ -60,6 +61,11 @@ class Doorway(Guard):
                 )
             if isinstance(request, SampleOrphansRequest):
                 _keep_private(request)
+            if isinstance(request, GetImpactRequest):
+                raise _forbidden(
+                    "Over HTTP only callers who are recognised ask about single rows, and there is no access file;"
+                    " start the service with --access, or use the command line or gRPC."
+                )
         return visible
 
     def _refuse_overheard(self, way: Way) -> None:

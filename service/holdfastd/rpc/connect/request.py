@@ -20,6 +20,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _BODY_SECONDS = 30.0
 #: Of a body that is too large, so many times the limit is taken and thrown away: whoever is still sending would not hear the answer.
 _PATIENCE = 4
+#: Bodies are read before anybody is recognised. Small ones always, and so many larger ones at once: strangers must not fill the memory.
+_SMALL_BYTES = 64 * 1024
+_LARGE_AT_ONCE = 16
 _TIMEOUT_DIGITS = 10
 
 
@@ -34,8 +37,18 @@ class NotACall(Exception):
         self.headers = headers
 
 
-class TooLarge(Exception):
-    """The body is larger than it may be."""
+class NotRead(Exception):
+    """The body was not taken."""
+
+    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+        """Take the code and the sentence."""
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class _Left(Exception):
+    """The caller has gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,28 +83,53 @@ def read_request(scope: Scope, *, streams: bool) -> Request:
     )
 
 
-async def read_body(request: Request, receive: Receive, most: int) -> bytes | None:
-    """Return the body; None when the caller left or was too slow. TooLarge when it is larger than `most` bytes."""
-    # A frame's prefix is no part of the message.
-    most += PREFIX_BYTES if request.streams else 0
-    body, size = bytearray(), 0
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            while size <= most * _PATIENCE:
-                event = await receive()
-                if event["type"] == "http.disconnect":
-                    return None
-                part = event.get("body", b"")
-                size += len(part)
-                if size <= most:
-                    body += part
-                if not event.get("more_body", False):
-                    break
-    except TimeoutError:
-        return None
-    if size > most:
-        raise TooLarge
-    return bytes(body)
+class Bodies:
+    """Reads the bodies of calls."""
+
+    def __init__(self, most: int) -> None:
+        """Take how large each may be (bytes)."""
+        self._most = most
+        self._large = 0
+
+    async def read(self, request: Request, receive: Receive) -> bytes | None:
+        """Return the body; None when the caller left. NotRead when it is too large, too slow, or one of too many."""
+        # A frame's prefix is no part of the message.
+        most = self._most + (PREFIX_BYTES if request.streams else 0)
+        body, size, is_large, has_more = bytearray(), 0, False, True
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                while has_more and size <= most * _PATIENCE:
+                    part, has_more = await _next(receive)
+                    size += len(part)
+                    is_large = is_large or (size > _SMALL_BYTES and self._take_place())
+                    if size <= (most if is_large else _SMALL_BYTES):
+                        body += part
+        except _Left:
+            return None
+        except TimeoutError:
+            message = f"The request did not come within {_BODY_SECONDS:g} s; send it again."
+            raise NotRead(grpc.StatusCode.DEADLINE_EXCEEDED, message) from None
+        finally:
+            self._large -= is_large
+        if size > most:
+            raise NotRead(grpc.StatusCode.RESOURCE_EXHAUSTED, f"The request is larger than {self._most} bytes; send less at once.")
+        if len(body) < size:
+            raise NotRead(grpc.StatusCode.RESOURCE_EXHAUSTED, "Other large requests are coming in; try again soon, or at another replica.")
+        return bytes(body)
+
+    def _take_place(self) -> bool:
+        if self._large >= _LARGE_AT_ONCE:
+            return False
+        self._large += 1
+        return True
+
+
+async def _next(receive: Receive) -> tuple[bytes, bool]:
+    """Return a part of a body, and whether there are more."""
+    event = await receive()
+    if event["type"] == "http.disconnect":
+        raise _Left
+    return event.get("body", b""), event.get("more_body", False)
 
 
 async def left(receive: Receive) -> None:

@@ -6,11 +6,28 @@ from typing import Any
 from google.protobuf.message import Message
 from rich.console import RenderableType
 
-from holdfast.cli.render import audits, backups, checks, comparisons, databases, history, jobs, log, plans, schedules, suggestions, tables
+from holdfast.cli.render import (
+    audits,
+    backups,
+    checks,
+    comparisons,
+    databases,
+    gate,
+    history,
+    impact,
+    jobs,
+    log,
+    plans,
+    schedules,
+    suggestions,
+    tables,
+)
 from holdfast.v1 import audit_log_service_pb2 as log_pb
 from holdfast.v1 import audit_service_pb2 as audit_pb
 from holdfast.v1 import backup_service_pb2 as backup_pb
 from holdfast.v1 import database_service_pb2 as database_pb
+from holdfast.v1 import gate_service_pb2 as gate_pb
+from holdfast.v1 import impact_service_pb2 as impact_pb
 from holdfast.v1 import job_service_pb2 as job_pb
 from holdfast.v1 import migration_service_pb2 as migration_pb
 from holdfast.v1 import plan_service_pb2 as plan_pb
@@ -51,6 +68,8 @@ RENDERERS: dict[type[Message], Renderer] = {
     plan_pb.RenderPlanResponse: lambda response: response.script,
     report_pb.ListSuggestionsResponse: suggestions.suggestions,
     report_pb.DrawMapResponse: suggestions.drawing,
+    impact_pb.GetImpactResponse: impact.impacts,
+    gate_pb.JudgeAuditResponse: gate.verdict,
     migration_pb.ApplyPlanResponse: lambda response: jobs.one(response.job),
     migration_pb.RollBackResponse: lambda response: jobs.one(response.job),
     migration_pb.RestoreRowsResponse: lambda response: jobs.one(response.job),
