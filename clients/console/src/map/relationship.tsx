@@ -12,10 +12,10 @@ import { A, pathOf } from "../router";
 import { audits } from "../service";
 import { StepItem } from "../views/step";
 import { onDelete, orphanCause, planState, relationshipState, risk } from "../words";
+import type { MapFacts } from "./facts";
 import { keyOf } from "./names";
-import { Part, PartFindings } from "./panel";
+import { Part, PartFindings } from "./part";
 import type { Selection } from "./stage";
-import type { MapFacts } from "./view";
 
 interface Props {
   readonly database: string;

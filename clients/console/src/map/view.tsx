@@ -1,25 +1,18 @@
 // The relationship map of a database: the drawing, what to look for on it, and a panel about what is chosen.
-import type { Finding, Plan, Relationship, Table } from "@holdfast/core_pb";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { findingsOf, latestPlan, orNone, relationshipsOf, tablesOf } from "../facts";
+import { orNone } from "../facts";
 import { plural } from "../format";
 import { useLoad } from "../load";
 import { Copyable, Empty, ErrorBox, Skeleton } from "../parts/parts";
 import { navigate, pathOf, usePlace } from "../router";
 import { reports } from "../service";
+import { readFacts } from "./facts";
 import { Finder } from "./finder";
 import { Legend } from "./legend";
-import { keyOf, keyOfText } from "./names";
+import { keyOfText } from "./names";
 import { Panel } from "./panel";
 import { type Selection, Stage } from "./stage";
 import { type Drawn, adopt, readDrawing } from "./svg";
-
-export interface MapFacts {
-  readonly relationships: ReadonlyMap<string, Relationship>;
-  readonly tables: ReadonlyMap<string, Table>;
-  readonly findings: readonly Finding[];
-  readonly plan: Plan | undefined;
-}
 
 interface Drawing {
   readonly drawn: Drawn;
@@ -45,20 +38,6 @@ export function MapView({ database }: { database: string }) {
   return <MapPage database={database} drawing={drawing.data} review={review} />;
 }
 
-async function readFacts(database: string, signal: AbortSignal): Promise<MapFacts> {
-  const [relationships, tables, findings, plan] = await Promise.all([
-    relationshipsOf(database, signal),
-    tablesOf(database, signal),
-    findingsOf(database, true, signal),
-    latestPlan(database, signal),
-  ]);
-  return {
-    relationships: new Map(relationships.map((each) => [each.id, each])),
-    tables: new Map(tables.map((each) => [keyOf(each.schema, each.name), each])),
-    findings,
-    plan,
-  };
-}
 
 /** What the address names. */
 function useSelection(): Selection | null {
