@@ -195,7 +195,8 @@ class _Replica:
             return ""
 
         tls = self._config.tls if self._config.http_tls else None
-        listener = HttpListener(make_app(metrics.registry, unready, rpc.over_http), Encryption(tls) if tls else None)
+        app = make_app(metrics.registry, unready, rpc.over_http, is_suspect=rpc.is_suspect)
+        listener = HttpListener(app, Encryption(tls) if tls else None)
         try:
             address = await listener.start(self._config.http)
         except OSError as error:

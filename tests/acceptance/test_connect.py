@@ -135,22 +135,25 @@ async def test_the_page_shows_a_call(service: Service) -> None:
     assert error == quoted
 
 
-async def test_http_is_served_with_the_certificate_of_grpc(tmp_path: Path) -> None:
-    """Over TLS a token is taken, and the console and its calls are where they were."""
+async def test_http_is_served_with_the_certificate_of_grpc(tmp_path: Path, database: str) -> None:
+    """Over TLS a token is taken, and written nowhere; the console and its calls are where they were."""
     authority, (token, digest) = Authority(), new_token()
     authority.issue().write(tmp_path / "tls.crt", tmp_path / "tls.key")
     (tmp_path / "access.yaml").write_text(f"principals: {{ada: {{roles: [viewer], tokens: ['{digest}']}}}}")
     service = Service()
     service.arguments = ("--tls-cert", str(tmp_path / "tls.crt"), "--tls-key", str(tmp_path / "tls.key"), "--http-tls")
     service.credentials = grpc.ssl_channel_credentials(authority.pem)
-    await service.start(HOLDFAST_ACCESS=str(tmp_path / "access.yaml"))
+    await service.start(HOLDFAST_ACCESS=str(tmp_path / "access.yaml"), HOLDFAST_STORE_URL=database)
     try:
         trust = ssl.create_default_context(cadata=authority.pem.decode())
         page = await ask(service.http, "GET", "/", trust=trust)
         listed = await post(service.http, "DatabaseService/ListDatabases", trust=trust, authorization=f"Bearer {token}")
         removed = await post(service.http, "DatabaseService/RemoveDatabase", {"name": "x"}, trust=trust, authorization=f"Bearer {token}")
+        refused = await ask(service.http, "GET", f"/holdfast.v1.DatabaseService/ListDatabases?token={token}", trust=trust)
+        log = service.log
     finally:
         await service.discard()
 
-    assert (page.status, listed.status, listed.json) == (200, 200, {})
+    assert (page.status, listed.status, listed.json, refused.status) == (200, 200, {}, 405)
+    assert ("RemoveDatabase" in log, token in log) == (True, False)
     assert (removed.status, removed.info.metadata["permission"]) == (403, "ADMINISTER")

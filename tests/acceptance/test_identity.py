@@ -19,6 +19,8 @@ from holdfast.v1 import (
     core_pb2,
     database_service_pb2,
     export_service_pb2,
+    gate_service_pb2,
+    impact_service_pb2,
     job_service_pb2,
     migration_service_pb2,
     plan_service_pb2,
@@ -37,7 +39,15 @@ from support.shop import TABLES
 pb = database_service_pb2
 MODULES = (
     *(audit_log_service_pb2, audit_service_pb2, backup_service_pb2, database_service_pb2, job_service_pb2),
-    *(export_service_pb2, migration_service_pb2, plan_service_pb2, report_service_pb2, schedule_service_pb2),
+    *(
+        export_service_pb2,
+        gate_service_pb2,
+        impact_service_pb2,
+        migration_service_pb2,
+        plan_service_pb2,
+        report_service_pb2,
+        schedule_service_pb2,
+    ),
 )
 METHODS = {
     f"{service.name}/{method.name}": method
@@ -149,7 +159,7 @@ async def targets(guarded: Guarded, postgres: Server) -> AsyncIterator[dict[str,
 def about(method: str, ids: dict[str, str]) -> Message:
     """A request of the method about the things with these ids."""
     request = call(method).request()
-    kinds = {"AuditService": "audit", "PlanService": "plan", "JobService": "job"}
+    kinds = {"AuditService": "audit", "PlanService": "plan", "ExportService": "plan", "JobService": "job"}
     for field in request.DESCRIPTOR.fields:
         kind = field.name.removeprefix("base_").removeprefix("head_").removesuffix("_id")
         kind = kinds[method.partition("/")[0]] if field.name == "id" else {"name": "database"}.get(kind, kind)

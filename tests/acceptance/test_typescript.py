@@ -119,6 +119,56 @@ async def test_following_survives_a_cut(built: Path, service: Service, client: H
     assert len(events) > 1
 
 
+async def test_following_goes_on_with_a_renewed_token(built: Path) -> None:
+    """A stream that was welcome and then is not goes on once the token is renewed; who was never welcome is told at once."""
+    (built / "renew.mjs").write_text(RENEW)
+    code, out, complaints = await run("node", "renew.mjs", folder=built)
+
+    assert (code, complaints) == (0, "")
+    assert out.split() == ["snapshot", "event:1", "final", "calls:2", "Unauthenticated", "calls:1"]
+
+
+def test_every_service_has_its_client() -> None:
+    """A new file of the contract is found here."""
+    source = (CLIENT / "src" / "index.ts").read_text(encoding="utf-8")
+    modules = [path.stem for path in (CLIENT / "src" / "gen" / "holdfast" / "v1").glob("*_service_pb.ts")]
+
+    assert len(modules) > 10
+    assert [name for name in modules if f"/{name}.js" not in source] == []
+
+
+RENEW = """
+import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { follow } from "@holdfast/client";
+import { JobService } from "@holdfast/client/gen/holdfast/v1/job_service_pb";
+
+async function told(answers) {
+  let calls = 0;
+  const transport = createRouterTransport(({ service }) => service(JobService, { watchJob: (request) => answers(++calls, request) }));
+  try {
+    for await (const { payload } of follow(createClient(JobService, transport), "job-1")) {
+      console.log(payload.case === "event" ? `event:${payload.value.sequence}` : payload.case);
+    }
+  } catch (error) {
+    console.log(Code[error.code]);
+  }
+  console.log(`calls:${calls}`);
+}
+
+const refused = new ConnectError("Who are you?", Code.Unauthenticated);
+await told(async function* (call, { resumeToken }) {
+  yield { payload: { case: "snapshot", value: {} }, resumeToken: "0" };
+  if (call === 1) {
+    yield { payload: { case: "event", value: { sequence: 1n } }, resumeToken: "1" };
+    throw refused;
+  }
+  if (resumeToken === "1") yield { payload: { case: "final", value: {} }, resumeToken: "1" };
+});
+await told(async function* () {
+  throw refused;
+});
+"""
+
 FOLLOW = """
 import { Holdfast } from "@holdfast/client";
 import { JobState } from "@holdfast/client/gen/holdfast/v1/core_pb";

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from urllib.parse import unquote
 
 import pytest
 
@@ -9,7 +10,7 @@ from holdfastd.http.app import make_app
 from holdfastd.metrics.registry import Metrics
 
 
-async def get(folder, path, verb="GET", *, encoding=""):
+async def get(folder, path, verb="GET", *, encoding="", accept="text/html,*/*"):
     """Return status, headers and body."""
     sent = []
 
@@ -28,7 +29,7 @@ async def get(folder, path, verb="GET", *, encoding=""):
         "method": verb,
         "path": path,
         "query_string": b"",
-        "headers": [(b"accept-encoding", encoding.encode())],
+        "headers": [(b"accept-encoding", encoding.encode()), (b"accept", accept.encode())],
         "root_path": "",
     }
     await make_app(Metrics("1").registry, ready, console=folder)(scope, receive, send)
@@ -67,6 +68,22 @@ async def test_assets_are_kept_for_good(folder):
 async def test_what_is_not_there_is_not_the_page(folder, path):
     """A browser that takes a page for a script fails later and less clearly; nothing beside the folder is served."""
     status, _, body = await get(folder, path)
+
+    assert (status, "secret" in body) == (404, False)
+
+
+@pytest.mark.parametrize("path", ["/readyz/", "/databases/shop", "/holdfast.v2.DatabaseService/GetDatabase"])
+async def test_who_asks_for_no_page_gets_none(folder, path):
+    """A probe whose path is mistyped must not find everything in order."""
+    assert (await get(folder, path, accept="*/*"))[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/..%2fsecret.txt", "/%00", "//etc/passwd", "/" + "a" * 5000, "/..\\secret.txt", "/assets/link.txt"])
+async def test_odd_paths_lead_nowhere(folder, path):
+    """Neither out of the folder nor to a fault."""
+    (folder / "assets" / "link.txt").symlink_to(folder.parent / "secret.txt")
+
+    status, _, body = await get(folder, unquote(path), accept="*/*")
 
     assert (status, "secret" in body) == (404, False)
 

@@ -32,9 +32,11 @@ export async function* follow(
   for (;;) {
     signal?.throwIfAborted();
     const stream = new Listening(silenceMs, signal);
+    let welcome = false;
     try {
       for await (const message of jobs.watchJob({ id, resumeToken }, { signal: stream.signal, timeoutMs: 0 })) {
         stream.heard();
+        welcome = true;
         resumeToken = message.resumeToken || resumeToken;
         // The snapshot of a later connection tells nothing that its events do not.
         if (message.payload.case === "snapshot" && seen) continue;
@@ -45,7 +47,9 @@ export async function* follow(
       throw new ConnectError("The stream ended without a word about the job's end.", Code.Unavailable);
     } catch (error) {
       signal?.throwIfAborted();
-      if (!(stream.isSilent || isCut(error)) || Date.now() - heard > patienceMs) throw error;
+      // A job may outlive the token that its following began with; the next call asks for the present one.
+      const expired = welcome && ConnectError.from(error).code === Code.Unauthenticated;
+      if (!(stream.isSilent || isCut(error) || expired) || Date.now() - heard > patienceMs) throw error;
     } finally {
       stream.stop();
     }

@@ -10,6 +10,8 @@ import { AuditService } from "./gen/holdfast/v1/audit_service_pb.js";
 import { BackupService } from "./gen/holdfast/v1/backup_service_pb.js";
 import { DatabaseService } from "./gen/holdfast/v1/database_service_pb.js";
 import { ExportService } from "./gen/holdfast/v1/export_service_pb.js";
+import { GateService } from "./gen/holdfast/v1/gate_service_pb.js";
+import { ImpactService } from "./gen/holdfast/v1/impact_service_pb.js";
 import { JobService, type WatchJobResponse } from "./gen/holdfast/v1/job_service_pb.js";
 import { MigrationService } from "./gen/holdfast/v1/migration_service_pb.js";
 import { PlanService } from "./gen/holdfast/v1/plan_service_pb.js";
@@ -46,6 +48,8 @@ export class Holdfast {
   readonly audits: Client<typeof AuditService>;
   readonly reports: Client<typeof ReportService>;
   readonly exports: Client<typeof ExportService>;
+  readonly impacts: Client<typeof ImpactService>;
+  readonly gates: Client<typeof GateService>;
   readonly plans: Client<typeof PlanService>;
   readonly migrations: Client<typeof MigrationService>;
   readonly backups: Client<typeof BackupService>;
@@ -73,6 +77,8 @@ export class Holdfast {
     this.audits = createClient(AuditService, transport);
     this.reports = createClient(ReportService, transport);
     this.exports = createClient(ExportService, transport);
+    this.impacts = createClient(ImpactService, transport);
+    this.gates = createClient(GateService, transport);
     this.plans = createClient(PlanService, transport);
     this.migrations = createClient(MigrationService, transport);
     this.backups = createClient(BackupService, transport);

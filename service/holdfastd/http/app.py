@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from holdfastd.http.pages import FOLDER, Console, guarded
 
@@ -24,16 +24,31 @@ READY_SECONDS = 2.0
 
 #: Returns why calls should go elsewhere; empty when they are welcome.
 Readiness = Callable[[], Coroutine[Any, Any, str]]
+#: Tells whether a foreign page may be asking.
+Suspicion = Callable[[Scope], bool]
 
 
-def make_app(registry: CollectorRegistry, unready: Readiness, calls: ASGIApp | None = None, console: Path = FOLDER) -> ASGIApp:
-    """Return the application: probes, the methods under /holdfast.v1.…, and the console.
+def _trusting(_: Scope) -> bool:
+    return False
+
+
+def make_app(
+    registry: CollectorRegistry,
+    unready: Readiness,
+    calls: ASGIApp | None = None,
+    console: Path = FOLDER,
+    *,
+    is_suspect: Suspicion = _trusting,
+) -> ASGIApp:
+    """Return the application: probes, metrics for whoever is no suspect, the methods under /service/method, and the console.
 
     What answers the methods is an object: Starlette takes a function for something else.
     """
     looks: set[asyncio.Future[str]] = set()
 
     async def metrics(request: Request) -> Response:
+        if is_suspect(request.scope):
+            return PlainTextResponse("A foreign page could have made this host name up; ask as localhost or by an IP address.\n", 403)
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         # Tens of thousands of series take a fifth of a second, in which the loop serves others.
         text = await asyncio.to_thread(encode, registry)
@@ -58,5 +73,6 @@ def make_app(registry: CollectorRegistry, unready: Readiness, calls: ASGIApp | N
 
     routes: list[BaseRoute] = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
     if calls is not None:
-        routes.append(Route("/holdfast.v1.{method:path}", calls))
+        # A call of a service that is not ours is answered as a call, too.
+        routes += (Route("/holdfast.v1.{method:path}", calls), Route("/{service}/{method}", calls, methods=["POST"]))
     return guarded(Starlette(routes=[*routes, Mount("/", GZipMiddleware(Console(console)))]))

@@ -1,12 +1,12 @@
 """The console's files, with what browsers are told about them. In comes the folder that they were built into, out goes an application.
 
-The console is one page that shows what its path names: a path that is no file is answered with that page.
+The console is one page that shows what its path names: whoever asks for a page under a path that is no file is answered with that one.
 """
 
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -50,7 +50,9 @@ class Console(StaticFiles):
         try:
             response = await super().get_response("index.html" if path == "." else path, scope)
         except HTTPException as error:
-            if error.status_code != HTTPStatus.NOT_FOUND or PurePosixPath(path).suffix or path.startswith("assets/"):
+            # Who does not ask for pages mistyped something, such as the path of a probe, and should hear of it.
+            asks_for_page = "text/html" in Headers(scope=scope).get("accept", "")
+            if error.status_code != HTTPStatus.NOT_FOUND or PurePosixPath(path).suffix or path.startswith("assets/") or not asks_for_page:
                 raise
             path, response = "index.html", await super().get_response("index.html", scope)
         # The names of assets change with what is in them; the page names those that belong together.

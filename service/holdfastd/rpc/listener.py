@@ -125,10 +125,10 @@ class RpcListener:
         for kind, service, method in methods():
             metrics.expect(kind, service, method)
         rules, places = read_rules(_SERVICES), Places(limits or Limits())
-        guards = (Guard(services, rules, recognition), Doorway(services, rules, recognition, openness or Openness()))
+        guard, doorway = Guard(services, rules, recognition), Doorway(services, rules, recognition, openness or Openness())
         # The same places and metrics, whichever way calls come.
         interceptor, over_http = (
-            Interceptor(metrics, guard=guard, audit_head=services.store.log_head.noted, places=places) for guard in guards
+            Interceptor(metrics, guard=each, audit_head=services.store.log_head.noted, places=places) for each in (guard, doorway)
         )
         options = (*OPTIONS, ("grpc.max_concurrent_streams", places.streams_per_connection))
         self._server = grpc.aio.server(interceptors=(interceptor,), options=options)
@@ -138,6 +138,8 @@ class RpcListener:
         self._add_services(services, handlers)
         #: The same methods over HTTP.
         self.over_http = ConnectApp(_SERVICES, handlers.by_path, over_http, max_bytes=MAX_REQUEST_BYTES)
+        #: Tells of a request over HTTP whether a foreign page may have made it.
+        self.is_suspect = doorway.is_suspect
 
     async def start(self, address: Address) -> Address:
         """Listen, and return the actual address; OSError when the address cannot be had."""

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import MethodOptions
 from grpc_status import rpc_status
 
-from holdfast.v1 import database_service_pb2, job_service_pb2
+from holdfast.v1 import access_pb2, database_service_pb2, job_service_pb2
 from holdfast.v1.database_service_pb2_grpc import DatabaseServiceStub
 from holdfast.v1.job_service_pb2_grpc import JobServiceStub
 from holdfastd.config.model import Address, Limits
@@ -19,6 +19,7 @@ from holdfastd.http.listener import HttpListener
 from holdfastd.identity.access_file import AccessFile
 from holdfastd.identity.new_token import new_token
 from holdfastd.identity.recognition import Recognition
+from holdfastd.rpc.connect import request as reading
 from holdfastd.rpc.listener import _SERVICES
 from support.connect import END, ask, frames, opened, post, stream
 from support.stored import add_audit, add_database
@@ -36,7 +37,7 @@ async def over_http(api: Api) -> AsyncIterator[str]:
     async def ready() -> str:
         return ""
 
-    listener = HttpListener(make_app(api.metrics.registry, ready, api.listener.over_http))
+    listener = HttpListener(make_app(api.metrics.registry, ready, api.listener.over_http, is_suspect=api.listener.is_suspect))
     try:
         yield str(await listener.start(Address("127.0.0.1", 0)))
     finally:
@@ -62,8 +63,11 @@ def name_of(method):
     return method.full_name.removeprefix("holdfast.v1.")
 
 
-def only_reads(method):
-    return method.GetOptions().idempotency_level == MethodOptions.NO_SIDE_EFFECTS
+def only_looks(method):
+    """Whether it changes nothing and shows what the service knows; samples of rows are masked."""
+    options = method.GetOptions()
+    reads = options.idempotency_level == MethodOptions.NO_SIDE_EFFECTS
+    return reads and (options.Extensions[access_pb2.access].permission == access_pb2.PERMISSION_VIEW or method.name == "SampleOrphans")
 
 
 async def sent(address, method, body=b"", **headers):
@@ -96,6 +100,18 @@ async def over_grpc(channel, method, metadata=()):
     except grpc.aio.AioRpcError as error:
         return error.code().name.lower()
     return ""
+
+
+async def told(address, text):
+    """Send what is written, and take all that comes until the other end closes."""
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(text.encode())
+        async with asyncio.timeout(20):
+            return await reader.read()
+    finally:
+        writer.close()
 
 
 def counted(api, method, code):
@@ -185,6 +201,8 @@ async def test_calls_are_counted_as_over_grpc(api, http):
         ("POST", "DatabaseService/ListDatabases", {"content_type": "application/json; charset=utf-8"}, 200),
         ("POST", "DatabaseService/Nope", {"content_type": "application/json"}, 501),
         ("POST", "Nope/Nope", {"content_type": "application/json"}, 501),
+        ("GET", "Nope/Nope", {"accept": "text/html"}, 405),
+        ("OPTIONS", "DatabaseService/ListDatabases", {"origin": "http://evil.example", "access_control_request_method": "POST"}, 405),
         ("POST", "DatabaseService/ListDatabases", {"content_type": "application/json", "content_encoding": "gzip"}, 501),
         ("POST", "DatabaseService/ListDatabases", {"content_type": "application/json", "connect_protocol_version": "2"}, 400),
         ("POST", "DatabaseService/ListDatabases", {"content_type": "application/json", "connect_timeout_ms": "soon"}, 400),
@@ -224,6 +242,27 @@ async def test_a_huge_request_is_refused(shared_http):
     huge = await post(shared_http, "DatabaseService/ListDatabases", b"{}" + b" " * (4 * 1024 * 1024 - 1))
 
     assert (fits.status, huge.status, huge.code) == (200, 429, "resource_exhausted")
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(shared_http, monkeypatch):
+    """Nobody is recognised yet: who only begins to send must not hold anything for long, and hears why."""
+    monkeypatch.setattr(reading, "_BODY_SECONDS", 0.05)
+    head = f"POST /holdfast.v1.DatabaseService/ListDatabases HTTP/1.1\r\nhost: {shared_http}\r\ncontent-type: application/json\r\n"
+
+    answer = await told(shared_http, f"{head}content-length: 9\r\n\r\n{{")
+
+    assert b"504 Gateway" in answer
+    assert b"deadline_exceeded" in answer
+
+
+async def test_large_bodies_of_strangers_do_not_fill_the_memory(shared_http, monkeypatch):
+    """Beyond some at once large ones are refused, and small ones are taken all the same."""
+    monkeypatch.setattr(reading, "_LARGE_AT_ONCE", 0)
+
+    large = await post(shared_http, "DatabaseService/ListDatabases", b"{}" + b" " * 100_000)
+    small = await post(shared_http, "DatabaseService/ListDatabases", b"{}" + b" " * 60_000)
+
+    assert (large.status, large.code, small.status) == (429, "resource_exhausted", 200)
 
 
 @pytest.mark.parametrize("body", [b"", b"\0\0\0\0", b"\0\0\0\0\x09{}", b"\x01\0\0\0\x02{}", b"\0\0\0\0\x02{}\0\0\0\0\x02{}"])
@@ -287,28 +326,50 @@ async def test_the_places_are_those_of_grpc(database, tmp_path):
 
 @pytest.mark.parametrize("method", METHODS, ids=name_of)
 async def test_without_an_access_file_nothing_but_reading_is_answered(shared_http, method):
-    """Every method that may change something is denied before anything else is said about it; the others are answered."""
+    """What may change something or tells of single rows is denied before anything else is said about it; the rest is answered."""
     answer = await sent(shared_http, method)
 
-    if only_reads(method):
+    if only_looks(method):
         assert answer.code != "permission_denied"
     else:
         assert (answer.code, answer.info.reason) == ("permission_denied", "PERMISSION_DENIED")
         assert "--access" in answer.error["message"]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:7480", "localhost.evil.example", "127.0.0.1.evil.example", ""])
+async def test_a_service_of_others_is_answered_as_a_call(shared_http):
+    """Clients of another version, or of another service, hear that they mean nothing here, not that POST is wrong."""
+    answer = await ask(shared_http, "POST", "/grpc.health.v1.Health/Check", b"{}", {"content_type": "application/json"})
+
+    assert (answer.status, answer.code) == (501, "unimplemented")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "EVIL.example.:7480",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "[evil.example]",
+        "[localhost",
+        "2130706433",
+        "",
+    ],
+)
 async def test_names_that_a_page_may_have_made_up_are_refused(shared_http, host):
-    """DNS rebinding: a name of somebody else that leads here."""
+    """DNS rebinding: a name of somebody else that leads here. Metrics name tables, so they are not told either."""
     answer = await post(shared_http, "DatabaseService/ListDatabases", host=host)
+    metrics = await ask(shared_http, "GET", "/metrics", headers={"host": host})
 
     assert (answer.status, answer.info.reason) == (403, "PERMISSION_DENIED")
+    assert (metrics.status, b"grpc_server" in metrics.body) == (403, False)
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:7480", "console.localhost", "127.0.0.1", "[::1]:7480", "192.0.2.7:80"])
 async def test_addresses_are_nobodys_to_make_up(shared_http, host):
     """A browser that was told an address names the address."""
     assert (await post(shared_http, "DatabaseService/ListDatabases", host=host)).status == 200
+    assert (await ask(shared_http, "GET", "/metrics", headers={"host": host})).status == 200
 
 
 @pytest.fixture(scope="module")

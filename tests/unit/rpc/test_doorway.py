@@ -92,3 +92,21 @@ async def test_strangers_see_shapes_of_keys_only():
     assert request.masked
     with pytest.raises(Forbidden, match="more than keys"):
         await doorway().admit(SAMPLE, SampleOrphansRequest(columns=["email"]), Visitor(name="anonymous"))
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "recognition", "expected"),
+    [
+        (HERE, "evil.example", None, True),
+        (HERE, "localhost:7480", None, False),
+        # Prometheus asks from elsewhere, by the name that it was told.
+        (ELSEWHERE, "holdfast:7480", None, False),
+        # A proxy on this machine hands on the name that it was asked by.
+        (HERE, "holdfast.example", NobodyKnown(), False),
+    ],
+)
+def test_what_shows_nobody_may_be_a_foreign_page(address, host, recognition, expected):
+    """In a browser of this machine, under a name that it made up."""
+    scope = {"client": (address, 5), "scheme": "http", "headers": [(b"host", host.encode())]}
+
+    assert doorway(recognition).is_suspect(scope) is expected

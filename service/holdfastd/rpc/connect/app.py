@@ -15,7 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from holdfastd.rpc.connect.answers import Answer, StreamAnswer, UnaryAnswer, plain
 from holdfastd.rpc.connect.context import HttpContext
-from holdfastd.rpc.connect.request import Bodies, NotACall, NotRead, Receive, Request, Scope, Send, left, read_request
+from holdfastd.rpc.connect.request import Bodies, Gone, NotACall, NotRead, Receive, Request, Scope, Send, left, read_request
 from holdfastd.rpc.connect.wire import only_message
 from holdfastd.rpc.handlers import Handler
 from holdfastd.rpc.interceptor import Interceptor
@@ -56,19 +56,21 @@ class ConnectApp:
 
     async def _call(self, path: str, method: MethodDescriptor, request: Request, answer: Answer, receive: Receive) -> None:
         try:
-            body = await self._bodies.read(request, receive)
+            message = await self._read(method, request, receive)
         except NotRead as error:
             await answer.fail(error.code, error.text, closes=True)
             return
-        if body is None:
-            return
-        data = only_message(body) if request.streams else body
-        if data is None:
-            await answer.fail(grpc.StatusCode.INVALID_ARGUMENT, "The body is not one uncompressed Connect frame with one message.")
+        except Gone:
             return
         context = HttpContext(request.way, request.metadata, request.seconds, answer.write)
-        decoded = await request.codec.read(data, GetMessageClass(method.input_type))
-        await _answered(self._run(path, decoded, context, answer), context, answer, receive)
+        await _answered(self._run(path, message, context, answer), context, answer, receive)
+
+    async def _read(self, method: MethodDescriptor, request: Request, receive: Receive) -> Any:
+        async with self._bodies.read(request, receive) as body:
+            data = only_message(body) if request.streams else body
+            if data is None:
+                raise NotRead(grpc.StatusCode.INVALID_ARGUMENT, "The body is not one uncompressed Connect frame with one message.")
+            return await request.codec.read(data, GetMessageClass(method.input_type))
 
     async def _run(self, path: str, request: Any, context: HttpContext, answer: Answer) -> None:
         handler = await self._wrapped(path)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.v1.audit_service_pb2 import SampleOrphansRequest
-from holdfast.v1.impact_service_pb2 import GetImpactRequest
+from holdfastd.access.model import Permission
 from holdfastd.errors import Forbidden, Reason
 from holdfastd.flows.context import Services
 from holdfastd.identity.recognition import Recognition
 from holdfastd.rpc.connect.context import Way
+from holdfastd.rpc.connect.request import Scope, read_way
 from holdfastd.rpc.guard import Guard, Visitor
 from holdfastd.rpc.rules import Rule
 
@@ -54,19 +55,13 @@ class Doorway(Guard):
         """Return the databases that the call may tell of, as the guard does; who is not recognised may only read."""
         visible = await super().admit(path, request, visitor)
         if visitor.recognised is None:
-            if not self._rules[path].only_reads:
-                raise _forbidden(
-                    "Over HTTP only callers who are recognised change anything, and there is no access file;"
-                    " start the service with --access, or use the command line or gRPC."
-                )
-            if isinstance(request, SampleOrphansRequest):
-                _keep_private(request)
-            if isinstance(request, GetImpactRequest):
-                raise _forbidden(
-                    "Over HTTP only callers who are recognised ask about single rows, and there is no access file;"
-                    " start the service with --access, or use the command line or gRPC."
-                )
+            _refuse_more_than_looks(self._rules[path], request)
         return visible
+
+    def is_suspect(self, scope: Scope) -> bool:
+        """Tell whether a request that shows nobody may be a foreign page's, in a browser of this machine."""
+        way = read_way(scope)
+        return not self._recognises and way.is_local and not _is_meant(way.host, self._openness)
 
     def _refuse_overheard(self, way: Way) -> None:
         if way.is_encrypted or way.is_local or self._openness.plaintext:
@@ -82,11 +77,27 @@ class Doorway(Guard):
                 "Without an access file, calls over HTTP are answered on the service's own machine only; start it with --access,"
                 " or set HOLDFAST_ALLOW_ANONYMOUS=1 where everybody who can connect may read everything."
             )
-        if not _is_meant(way.host, self._openness.host):
+        if not _is_meant(way.host, self._openness):
             raise _forbidden(
                 "Without an access file, Holdfast does not answer under this host name, because a foreign page could have made it up;"
                 " open it as http://localhost or by its IP address, or start the service with --access."
             )
+
+
+def _refuse_more_than_looks(rule: Rule, request: Any) -> None:
+    """Let pass what shows what the service knows, and samples that show rows by the shape of their keys only."""
+    if not rule.only_reads:
+        raise _forbidden(
+            "Over HTTP only callers who are recognised change anything, and there is no access file;"
+            " start the service with --access, or use the command line or gRPC."
+        )
+    if isinstance(request, SampleOrphansRequest):
+        _keep_private(request)
+    elif rule.permission is not Permission.VIEW:
+        raise _forbidden(
+            "Over HTTP only callers who are recognised ask about single rows, and there is no access file;"
+            " start the service with --access, or use the command line or gRPC."
+        )
 
 
 def _keep_private(request: SampleOrphansRequest) -> None:
@@ -99,9 +110,9 @@ def _keep_private(request: SampleOrphansRequest) -> None:
     request.masked = True
 
 
-def _is_meant(host: str, own: str) -> bool:
+def _is_meant(host: str, openness: Openness) -> bool:
     """Tell whether a host is no name that a stranger may have pointed at us (DNS rebinding): an address cannot be."""
-    if host in {"localhost", own.lower()} or host.endswith(".localhost"):
+    if host in {"localhost", openness.host.lower()} or host.endswith(".localhost"):
         return True
     try:
         ipaddress.ip_address(host)

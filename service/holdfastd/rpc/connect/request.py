@@ -1,7 +1,8 @@
 """A request as it comes: what kind of call it is, and its body. In come ASGI's scope and events, out go values or an answer's status."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -47,7 +48,7 @@ class NotRead(Exception):
         self.text = text
 
 
-class _Left(Exception):
+class Gone(Exception):
     """The caller has gone."""
 
 
@@ -79,8 +80,17 @@ def read_request(scope: Scope, *, streams: bool) -> Request:
         raise NotACall(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type is one of {accepted}.", ((b"accept-post", accepted.encode()),))
     seconds, problem = _deadline(headers.get("connect-timeout-ms", ""))
     return Request(
-        streams=streams, codec=codec, metadata=metadata, way=_way(scope, headers), seconds=seconds, problem=problem or _unsupported(headers)
+        streams=streams, codec=codec, metadata=metadata, way=read_way(scope), seconds=seconds, problem=problem or _unsupported(headers)
     )
+
+
+def read_way(scope: Scope) -> Way:
+    """Return how a request came."""
+    address, port = scope["client"] or ("", 0)
+    stated = next((value for key, value in scope["headers"] if key == b"host"), b"").decode("latin-1").lower()
+    # An IPv6 address stands in brackets; the colon before a port is outside of them.
+    host = stated[1 : stated.find("]")] if stated.startswith("[") else stated.partition(":")[0]
+    return Way(address=address, port=port, is_encrypted=scope["scheme"] == "https", host=host)
 
 
 class Bodies:
@@ -91,31 +101,29 @@ class Bodies:
         self._most = most
         self._large = 0
 
-    async def read(self, request: Request, receive: Receive) -> bytes | None:
-        """Return the body; None when the caller left. NotRead when it is too large, too slow, or one of too many."""
+    @asynccontextmanager
+    async def read(self, request: Request, receive: Receive) -> AsyncIterator[bytes]:
+        """Lend the body until it is decoded; NotRead when it is too large, too slow, or one of too many; Gone."""
         # A frame's prefix is no part of the message.
         most = self._most + (PREFIX_BYTES if request.streams else 0)
         body, size, is_large, has_more = bytearray(), 0, False, True
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with _in_time():
                 while has_more and size <= most * _PATIENCE:
                     part, has_more = await _next(receive)
                     size += len(part)
                     is_large = is_large or (size > _SMALL_BYTES and self._take_place())
                     if size <= (most if is_large else _SMALL_BYTES):
                         body += part
-        except _Left:
-            return None
-        except TimeoutError:
-            message = f"The request did not come within {_BODY_SECONDS:g} s; send it again."
-            raise NotRead(grpc.StatusCode.DEADLINE_EXCEEDED, message) from None
+            if size > most:
+                raise NotRead(grpc.StatusCode.RESOURCE_EXHAUSTED, f"The request is larger than {self._most} bytes; send less at once.")
+            if len(body) < size:
+                raise NotRead(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED, "Other large requests are coming in; try again soon, or at another replica."
+                )
+            yield bytes(body)
         finally:
             self._large -= is_large
-        if size > most:
-            raise NotRead(grpc.StatusCode.RESOURCE_EXHAUSTED, f"The request is larger than {self._most} bytes; send less at once.")
-        if len(body) < size:
-            raise NotRead(grpc.StatusCode.RESOURCE_EXHAUSTED, "Other large requests are coming in; try again soon, or at another replica.")
-        return bytes(body)
 
     def _take_place(self) -> bool:
         if self._large >= _LARGE_AT_ONCE:
@@ -124,11 +132,21 @@ class Bodies:
         return True
 
 
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            yield
+    except TimeoutError:
+        message = f"The request did not come within {_BODY_SECONDS:g} s; send it again."
+        raise NotRead(grpc.StatusCode.DEADLINE_EXCEEDED, message) from None
+
+
 async def _next(receive: Receive) -> tuple[bytes, bool]:
     """Return a part of a body, and whether there are more."""
     event = await receive()
     if event["type"] == "http.disconnect":
-        raise _Left
+        raise Gone
     return event.get("body", b""), event.get("more_body", False)
 
 
@@ -158,11 +176,3 @@ def _unsupported(headers: dict[str, str]) -> tuple[grpc.StatusCode, str] | None:
     if encodings - {"", "identity"}:
         return grpc.StatusCode.UNIMPLEMENTED, "Requests are not compressed; send them as they are (identity)."
     return None
-
-
-def _way(scope: Scope, headers: dict[str, str]) -> Way:
-    address, port = scope["client"] or ("", 0)
-    stated = headers.get("host", "").lower()
-    # An IPv6 address stands in brackets; the colon before a port is outside of them.
-    host = stated[1 : stated.find("]")] if stated.startswith("[") else stated.partition(":")[0]
-    return Way(address=address, port=port, is_encrypted=scope["scheme"] == "https", host=host)
