@@ -6,6 +6,7 @@ Where Holdfast says something else, the difference stands here with its grounds.
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import pytest
@@ -177,6 +178,13 @@ async def reported(service, postgres: Server) -> AsyncIterator[Reported]:
         yield of
         for sample in made:
             await client.remove_database(_name(sample))
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Any]:
+    """One browser for all pictures of pages; each test has a window of its own."""
+    async with running_browser() as running:
+        yield running
 
 
 def _name(sample: str) -> str:
@@ -415,48 +423,45 @@ def _steady(page: str, dsn: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sample", ["ev_charging", "gaztime"])
-async def test_the_page_looks_as_it_did(reported: Reported, sample: str) -> None:
+async def test_the_page_looks_as_it_did(reported: Reported, browser: Any, sample: str) -> None:
     """The whole page against a picture of it; skipped where letters have other shapes. HOLDFAST_WRITE_BASELINES=1 makes it anew."""
     reports = await reported(sample)
-    async with running_browser() as browser:
-        context = await browser.new_context(viewport={"width": 1280, "height": 900}, device_scale_factor=0.5, color_scheme="light")
-        page, blank = await context.new_page(), await context.new_page()
-        await page.set_content(_steady(reports.applied_page or reports.planned_page, reports.dsn))
-        # The map has pictures of its own.
-        await page.add_style_tag(content="figure { visibility: hidden; height: 20rem }")
-        letters = await page.evaluate(_WIDTH)
-        if abs(letters - LETTERS) > 1:
-            pytest.skip(f"the letters of this machine are others: {letters} pixels instead of {LETTERS}")
-        different = await difference(blank, await page.screenshot(full_page=True), f"report_{sample}")
+    context = await browser.new_context(viewport={"width": 1280, "height": 900}, device_scale_factor=0.5, color_scheme="light")
+    page, blank = await context.new_page(), await context.new_page()
+    await page.set_content(_steady(reports.applied_page or reports.planned_page, reports.dsn))
+    # The map has pictures of its own.
+    await page.add_style_tag(content="figure { visibility: hidden; height: 20rem }")
+    letters = await page.evaluate(_WIDTH)
+    if abs(letters - LETTERS) > 1:
+        pytest.skip(f"the letters of this machine are others: {letters} pixels instead of {LETTERS}")
+    different = await difference(blank, await page.screenshot(full_page=True), f"report_{sample}")
 
     assert different <= TOLERANCE
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_the_page_can_be_read_by_everybody(reported: Reported, *, dark: bool) -> None:
+async def test_the_page_can_be_read_by_everybody(reported: Reported, browser: Any, *, dark: bool) -> None:
     """Contrast, names and structure as WCAG 2.1 AA has them, in the light and in the dark; nothing is asked of anybody."""
     page_text = (await reported("ev_charging")).applied_page
-    async with running_browser() as browser:
-        context = await browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark" if dark else "light")
-        visit = Visit(await context.new_page(), "")
-        await visit.page.set_content(page_text)
-        await visit.page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
-        problems = await visit.unreadable()
+    context = await browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark" if dark else "light")
+    visit = Visit(await context.new_page(), "")
+    await visit.page.set_content(page_text)
+    await visit.page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
+    problems = await visit.unreadable()
 
     assert problems == []
     assert (visit.complaints, visit.strangers) == ([], [])
 
 
-async def test_the_page_fits_a_phone(reported: Reported) -> None:
+async def test_the_page_fits_a_phone(reported: Reported, browser: Any) -> None:
     """At 360 pixels nothing but what scrolls in itself is wider than the screen."""
     reports = [(await reported(sample)).planned_page for sample in ("ev_charging", "gaztime")]
-    async with running_browser() as browser:
-        context = await browser.new_context(viewport={"width": 360, "height": 740})
-        visit = Visit(await context.new_page(), "")
-        too_wide = []
-        for page_text in reports:
-            await visit.page.set_content(page_text)
-            await visit.page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
-            too_wide.append(await visit.is_too_wide())
+    context = await browser.new_context(viewport={"width": 360, "height": 740})
+    visit = Visit(await context.new_page(), "")
+    too_wide = []
+    for page_text in reports:
+        await visit.page.set_content(page_text)
+        await visit.page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
+        too_wide.append(await visit.is_too_wide())
 
     assert too_wide == [False, False]

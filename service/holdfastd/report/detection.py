@@ -48,6 +48,13 @@ def summary_query(items: Sequence[Relationship], tables: Tables) -> str:
     return "\nUNION ALL\n".join(count_query(item, tables) for item in items) + "\nORDER BY 2 DESC, 1;"
 
 
+def referenced_query(item: Relationship, tables: Tables) -> str:
+    """Return the SELECT of the key of one referenced row that is referenced; no row where none is."""
+    wanted = ", ".join(f"referenced.{readable(name)}" for name in item.referenced.columns)
+    referenced, referencing = _from(item.referenced.table, tables), _from(item.referencing.table, tables)
+    return f"SELECT {wanted} FROM {referenced} AS referenced JOIN {referencing} AS referencing ON {_match(item, tables)} LIMIT 1"
+
+
 def heading(item: Relationship) -> str:
     """Return the comment above a query."""
     return comment(relationship_name(item))

@@ -23,7 +23,7 @@ nav { background: var(--soft); border-radius: 8px; padding: .6rem 1rem; margin: 
 nav ol { columns: 3 15rem; margin: 0; max-width: none }
 strong { color: var(--bad) }
 code, pre { font: 12.5px/1.5 ui-monospace, "DejaVu Sans Mono", monospace }
-code { background: var(--soft); padding: .08em .3em; border-radius: 3px; overflow-wrap: anywhere }
+code { background: var(--soft); padding: .08em .3em; border-radius: 3px; overflow-wrap: anywhere; white-space: pre-wrap }
 pre { background: var(--soft); border-radius: 6px; padding: .7rem .9rem; margin: .6rem 0; overflow: auto; max-height: 32rem }
 pre code { background: none; padding: 0; white-space: pre; overflow-wrap: normal }
 .level { font-weight: 600; white-space: nowrap }

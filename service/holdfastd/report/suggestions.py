@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from holdfastd.findings.model import Finding, FindingKind, Severity
 from holdfastd.inference.model import Relationship
+from holdfastd.jobs.model import JobState
 from holdfastd.plan.model import PlanState
 from holdfastd.report.facts import Facts
 from holdfastd.report.view import View, spellings, total
@@ -69,7 +70,8 @@ def _of(view: View, kinds: Iterable[FindingKind]) -> list[Finding]:
 def _standing(view: View, items: Sequence[Relationship], kinds: Iterable[FindingKind]) -> list[Relationship]:
     """Return the relationships but for those whose finding somebody decided to live with, or a plan settled."""
     wanted = frozenset(kinds)
-    accepted = {finding.relationship_id for finding, _ in view.ignored if finding.kind in wanted} | view.settled
+    accepted = {finding.relationship_id for finding, _ in view.ignored if finding.kind in wanted}
+    accepted |= {id_ for kind in wanted for id_ in view.settled(kind)}
     return [item for item in items if item.id not in accepted]
 
 
@@ -93,6 +95,18 @@ def _applied(view: View) -> Suggestion | None:
         return None
     text = f"The plan was applied, {minute(view.facts.application.end_time)} UTC. What else stands here was found before that: audit again."
     return Suggestion(text=text, command=f"holdfast audit {view.name}")
+
+
+def _unfinished(view: View) -> Suggestion | None:
+    """What was begun and not ended comes before all else: nothing below knows what it did."""
+    job = view.facts.rollback or view.facts.application
+    if job is None or job.state is JobState.SUCCEEDED:
+        return None
+    what = job.kind.lower()
+    if job.end_time is None:
+        return Suggestion(text=f"The {what} has not ended yet: {job.state.lower()}.", command=f"holdfast watch {job.id}")
+    text = f"The {what} ended {job.state.lower()}, {minute(job.end_time)} UTC, and what it did until then stands: go on, or roll back."
+    return Suggestion(text=text, command=f"holdfast jobs show {job.id}")
 
 
 def _hollow_keys(view: View) -> Suggestion | None:
@@ -175,7 +189,10 @@ def _indexes(view: View) -> Suggestion | None:
         return None
     missing = plural(len(found), "index is", "indexes are")
     text = f"{missing} missing on referencing columns: every deletion of a referenced row reads the whole referencing table."
-    command = _next(view) if view.undeclared else f"holdfast findings {view.name} --severity warn"
+    # A plan builds those of the keys it adds or validates, and no others.
+    planned = {item.id for item in view.undeclared} | {each.relationship_id for each in view.included}
+    helps = any(finding.relationship_id in planned for finding in found)
+    command = _next(view) if helps else f"holdfast findings {view.name} --severity warn"
     return Suggestion(text=text, command=command)
 
 
@@ -198,6 +215,7 @@ def _others(view: View) -> Suggestion | None:
 
 
 _RULES: tuple[Callable[[View], Suggestion | None], ...] = (
+    _unfinished,
     _applied,
     _hollow_keys,
     _hidden_rows,

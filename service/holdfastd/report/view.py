@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +25,7 @@ _SETTLED = frozenset(
         FindingKind.NOT_VALIDATED_KEY,
     }
 )
+_SETTLED_BY_CLEANING = frozenset({FindingKind.ORPHAN_ROWS, FindingKind.NOT_VALIDATED_KEY})
 _KEY_STEPS = (StepKind.VALIDATE_FOREIGN_KEY, StepKind.ADD_FOREIGN_KEY)
 _BY_RISK = {Risk.HIGH: 0, Risk.MEDIUM: 1, Risk.LOW: 2, Risk.UNRATED: 3}
 
@@ -81,9 +82,19 @@ class View:
         return tuple({item.id: item for item in self.facts.relationships if item.tier in (Tier.DECLARED, Tier.PLAN)}.values())
 
     @cached_property
+    def new(self) -> tuple[Proposal, ...]:
+        """The proposed keys that do not protect new rows yet: not those that are only to be validated."""
+        return tuple(each for each in self.proposals if is_exposed(each.relationship))
+
+    @cached_property
     def undeclared(self) -> tuple[Relationship, ...]:
         """Relationships that a plan would declare."""
         return tuple(item for item in self.facts.relationships if item.tier is Tier.PLAN)
+
+    @cached_property
+    def plannable(self) -> tuple[Relationship, ...]:
+        """Those that a plan would not leave out: it needs a count, and no obstacle."""
+        return tuple(item for item in self.undeclared if not item.obstacle and item.orphan_rows.is_known)
 
     @cached_property
     def doubtful(self) -> tuple[Relationship, ...]:
@@ -120,22 +131,25 @@ class View:
     @cached_property
     def is_applied(self) -> bool:
         """Tell whether the plan is applied now."""
-        application, rollback = self.facts.application, self.facts.rollback
-        if application is None or application.state is not JobState.SUCCEEDED:
-            return False
-        return rollback is None or rollback.state is not JobState.SUCCEEDED
+        application = self.facts.application
+        return application is not None and application.state is JobState.SUCCEEDED and not self.is_rolled_back
+
+    @property
+    def is_rolled_back(self) -> bool:
+        """Tell whether what the application did is undone."""
+        return self.facts.rollback is not None and self.facts.rollback.state is JobState.SUCCEEDED
 
     def is_settled(self, finding: Finding) -> bool:
         """Tell whether applying the plan settled a finding."""
-        return finding.kind in _SETTLED and finding.relationship_id in self.settled
+        return finding.relationship_id in self.settled(finding.kind)
 
-    @cached_property
-    def settled(self) -> frozenset[str]:
-        """Ids of relationships that the plan, applied by now, took care of."""
-        if not self.is_applied:
+    def settled(self, kind: FindingKind) -> frozenset[str]:
+        """Return the ids of relationships that the plan, applied by now, took care of as far as findings of a kind go."""
+        if not self.is_applied or kind not in _SETTLED:
             return frozenset()
         verified = self.facts.application.verifications if self.facts.application else ()
-        left = {each.relationship_id for each in verified if each.orphan_rows_after}
+        # Where orphan rows were left, the key is there all the same, and its index.
+        left = {each.relationship_id for each in verified if each.orphan_rows_after and kind in _SETTLED_BY_CLEANING}
         return frozenset(decision.relationship_id for decision in self.included) - left
 
     @cached_property
@@ -166,7 +180,7 @@ class View:
     def proposals(self) -> tuple[Proposal, ...]:
         """The keys that the plan declares, in its order; without a plan, those that one would."""
         if self.facts.plan is None:
-            return tuple(Proposal(relationship=item, on_delete=item.suggested_on_delete) for item in self.undeclared if not item.obstacle)
+            return tuple(Proposal(relationship=item, on_delete=item.suggested_on_delete) for item in self.plannable)
         found = ((self.by_id.get(decision.relationship_id), decision) for decision in self.included)
         return tuple(Proposal(relationship=item, on_delete=each.on_delete, decision=each) for item, each in found if item is not None)
 
@@ -180,19 +194,11 @@ class View:
     @cached_property
     def keys_after(self) -> tuple[Key, ...]:
         """All keys in force once the plan is applied."""
-        keys = {(key.referencing, key.referenced): key for key in self._declared_keys()}
-        for proposal in self.proposals:
-            item = proposal.relationship
-            columns = proposal.decision.set_null_columns if proposal.decision else ()
-            old = keys.get((item.referencing, item.referenced))
-            keys[item.referencing, item.referenced] = Key(
-                referencing=item.referencing,
-                referenced=item.referenced,
-                on_delete=proposal.on_delete,
-                changed=columns or item.referencing.columns,
-                is_new=old is None,
-            )
-        return tuple(keys.values())
+        declared = self._declared_keys()
+        known = {(key.referencing, key.referenced) for key in declared}
+        proposed = [_key(each, known) for each in self.proposals]
+        again = {(key.referencing, key.referenced) for key in proposed}
+        return (*(key for key in declared if (key.referencing, key.referenced) not in again), *proposed)
 
     def _declared_keys(self) -> list[Key]:
         outlined = [
@@ -219,6 +225,15 @@ class View:
             if item.declared and item.enforced and not self.facts.tables
         ]
         return outlined + known
+
+    def changed(self, item: Relationship) -> ColumnSet:
+        """Return the referencing columns that ON DELETE SET NULL and SET DEFAULT change: all, unless the key or the plan names some."""
+        return self._changed.get((item.referencing, item.referenced), item.referencing)
+
+    @cached_property
+    def _changed(self) -> Mapping[tuple[ColumnSet, ColumnSet], ColumnSet]:
+        keys = self.keys_after
+        return {(key.referencing, key.referenced): ColumnSet(table=key.referencing.table, columns=key.changed) for key in keys}
 
     @cached_property
     def home(self) -> str:
@@ -250,6 +265,17 @@ class View:
         if plan is None:
             return "FOUND"
         return {PlanState.PROPOSED: "PLANNED"}.get(plan.state, plan.state.replace("_", " "))
+
+
+def _key(proposal: Proposal, known: Container[tuple[ColumnSet, ColumnSet]]) -> Key:
+    item = proposal.relationship
+    return Key(
+        referencing=item.referencing,
+        referenced=item.referenced,
+        on_delete=proposal.on_delete,
+        changed=(proposal.decision.set_null_columns if proposal.decision else ()) or item.referencing.columns,
+        is_new=(item.referencing, item.referenced) not in known,
+    )
 
 
 def spellings(item: Relationship) -> tuple[str, ...]:

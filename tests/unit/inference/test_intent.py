@@ -136,7 +136,7 @@ def test_what_the_database_declares_is_left_alone():
 
 
 def test_several_places_make_one_relationship(silent):
-    """All of them are named; the first that says what happens decides."""
+    """All of them are named; the first that says what happens decides, and who says otherwise is evidence."""
     intents = (
         intended("t1", "a1", "t9", origin="schema.prisma:1"),
         intended("t1", "a1", "public.t9", "id", OnDelete.CASCADE, "schema.ts:2"),
@@ -145,8 +145,22 @@ def test_several_places_make_one_relationship(silent):
 
     (relationship,) = told(silent, *intents)[1].values()
 
-    assert [each.text.split()[0] for each in relationship.evidence] == ["schema.prisma:1", "schema.ts:2", "schema.rb:3"]
+    assert [each.text for each in relationship.evidence] == [
+        *(f"{origin} declares it" for origin in ("schema.prisma:1", "schema.ts:2", "schema.rb:3")),
+        "schema.rb:3 declares ON DELETE RESTRICT instead",
+    ]
     assert (relationship.suggested_on_delete, relationship.rationale.split()[0]) == (OnDelete.CASCADE, "schema.ts:2")
+
+
+def test_ten_places_of_one_relationship_are_enough(silent):
+    """However often it is declared: each place is compared with those before, and all go into the evidence."""
+    intents = [intended("t1", "a1", "t9", on_delete=action, origin=f"{action}:1") for action in OnDelete]
+    intents += [intended("t1", "a1", "t9", origin=f"schema.rb:{number}") for number in range(100)]
+
+    (meant,) = match_intent(silent, intents).meant
+
+    assert len(meant.origins) == 10
+    assert len(meant.objections) == len(OnDelete) - 1
 
 
 def test_contradictions_are_for_review(silent):

@@ -133,3 +133,27 @@ def test_the_comment_is_left_alone():
     told = with_purposes(outline(a_catalog(replace(USERS, comment="Who may log in"))), ())[0]
 
     assert (told.comment, told.purpose) == ("Who may log in", "user accounts")
+
+
+def test_what_several_tables_reference_joins_nothing():
+    """A store has an address and a manager, and is a thing of its own."""
+    store = a_table("store", "address_id integer not null", "staff_id integer not null")
+    users = [a_table(name, "store_id integer not null", "c text", "d text", "e text") for name in ("shelf", "sale")]
+
+    assert not purposes(a_table("address", "street text"), a_table("staff", "wage integer"), store, *users)["store"].startswith("joins")
+
+
+def test_codes_own_nothing_and_letters_say_nothing():
+    """A note with the code of its kind is no note on codes, its log is not per code, and `b` is not a list of bs."""
+    kinds = a_table("kind", "name text")
+    told = purposes(
+        kinds,
+        a_table("note", "kind_id integer not null", "c text", "d text"),
+        a_table("note_event", "kind_id integer not null", "c text", "d text"),
+        a_table("a", "x text"),
+        a_table("b", "a_id integer"),
+    )
+
+    assert told["kind"].startswith("reference data")
+    assert "kind" not in told["note"] + told["note_event"]
+    assert told["b"] == ""

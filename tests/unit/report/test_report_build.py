@@ -17,7 +17,17 @@ from holdfastd.report.build import build_report, render_report
 from holdfastd.report.chapters.findings import with_code
 from holdfastd.report.facts import ReportFormat
 from support.builders import a_catalog, a_foreign_key, a_table, columns
-from unit.report.documents import Page, a_finding, a_relationship, applied, community, is_ignored, planned, relationships, some_facts
+from unit.report.documents import (
+    Page,
+    a_finding,
+    a_relationship,
+    applied,
+    community,
+    is_ignored,
+    planned,
+    relationships,
+    some_facts,
+)
 
 CATALOG = community()
 FOUND = relationships(CATALOG)
@@ -58,7 +68,8 @@ def test_nothing_at_all_is_a_report_too():
     empty = written(some_facts())
 
     assert "0 tables, 0 relationships" in empty
-    assert "audit again to see them" in empty
+    assert "The role that audited sees no table." in empty
+    assert "audit again to see them" in written(some_facts(FOUND))
     assert render_report(some_facts(), ReportFormat.HTML).endswith("</html>\n")
     assert "reports.station_id" in written(some_facts(FOUND))
 

@@ -18,6 +18,8 @@ from holdfastd.names import ColumnSet, TableName
 _BELIEVED, _CONTESTED = 0.99, 0.6
 #: Its share among the keys that columns may point at.
 _SHARE = 0.97
+#: Places that are named of one relationship; applications may repeat it thousands of times.
+_PLACES = 10
 
 _Place = tuple[TableName, frozenset[str]]
 _Same = tuple[TableName, TableName, frozenset[tuple[str, str]]]
@@ -30,10 +32,12 @@ class Meant:
     referencing: ColumnSet
     referenced: ColumnSet
     on_delete: OnDelete | None
-    #: Where it is declared; not one is empty.
+    #: Where it is declared first; not one is empty.
     origins: tuple[str, ...]
     #: Who says what the action is; empty without one.
     decided_by: str = ""
+    #: Who says another action, and which, in words.
+    objections: tuple[str, ...] = ()
     #: Other keys that the same columns are declared to point at, here or in the database.
     rivals: tuple[ColumnSet, ...] = ()
 
@@ -89,9 +93,12 @@ def _added(known: Meant | None, pair: tuple[ColumnSet, ColumnSet], intent: Inten
             decided_by=intent.origin if intent.on_delete else "",
         )
     decides = known.on_delete is None and intent.on_delete is not None
+    objects = not decides and intent.on_delete not in {None, known.on_delete}
+    objections = (f"{intent.origin or 'the application'} declares ON DELETE {intent.on_delete}",) if objects else ()
     return replace(
         known,
-        origins=tuple(dict.fromkeys((*known.origins, *origins))),
+        origins=tuple(dict.fromkeys((*known.origins, *origins)))[:_PLACES],
+        objections=tuple(dict.fromkeys((*known.objections, *objections)))[:_PLACES],
         on_delete=known.on_delete or intent.on_delete,
         decided_by=intent.origin if decides else known.decided_by,
     )
@@ -149,6 +156,7 @@ def insist(candidates: Sequence[Candidate], hypotheses: Sequence[Hypothesis], me
 def _candidate(meant: Meant, target: Target | None) -> Candidate:
     confidence = _CONTESTED if meant.rivals else _BELIEVED
     said = [Evidence(rule="declared_by_application", text=f"{origin} declares it") for origin in meant.origins or ("the application",)]
+    said += [Evidence(rule="contested", text=f"{objection} instead") for objection in meant.objections]
     said += [Evidence(rule="contested", text=f"the same columns are declared to reference {rival}") for rival in meant.rivals]
     return Candidate(
         referencing=meant.referencing,

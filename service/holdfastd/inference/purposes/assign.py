@@ -120,7 +120,7 @@ def _log(seen: Seen) -> str:
     if not parts or parts[-1] not in LOGS or seen.users > 1:
         return ""
     subject = " ".join(word for word in parts if word not in LOGS)
-    owner = next((name for name in (*seen.required, *seen.optional)), None)
+    owner = _owner(seen)
     per = f", per {one_of(owner.name)}" if owner else ""
     if not subject:
         return f"{'audit log' if 'audit' in seen.words else 'log of events'}{per}"
@@ -138,7 +138,8 @@ def _votes(seen: Seen) -> str:
 
 
 def _join(seen: Seen) -> str:
-    if len(seen.required) != _BOTH or seen.optional or len(seen.columns - USUAL) > seen.references + _LITTLE:
+    # What several tables reference is a thing of its own: a store has an address and a manager, and joins neither.
+    if len(seen.required) != _BOTH or seen.optional or seen.users >= _BOTH or len(seen.columns - USUAL) > seen.references + _LITTLE:
         return ""
     return f"joins {table_words(seen.required[0])} and {table_words(seen.required[1])}"
 
@@ -170,7 +171,7 @@ def _records(seen: Seen) -> str:
 
 def _said(seen: Seen) -> str:
     """`reports` with a station, and a user who may be gone: reports on stations, by users."""
-    about = next((name for name in (*seen.required, *seen.optional) if name in seen.named and name not in seen.people), None)
+    about = next((name for name in (*seen.required, *seen.optional) if name in seen.named and name not in seen.people | seen.listed), None)
     if seen.words[-1] not in SAID or about is None:
         return ""
     by = next((name for name in (*seen.required, *seen.optional) if name in seen.people), None)
@@ -186,6 +187,8 @@ def _belongs(seen: Seen) -> str:
     rest = seen.table.name.name
     if begins(seen.words, words(owner.name)):
         rest = " ".join(seen.words[len(words(owner.name)) :])
+    if len(rest) == 1:
+        return ""
     others = [name for name in seen.required if name in seen.listed]
     described = f", described by {table_words(others[0])}" if others else ""
     return f"{plural(rest)} of {table_words(owner)}{described}"
@@ -208,8 +211,13 @@ _RULES: tuple[Callable[[Seen], str], ...] = (
 )
 
 
+def _owner(seen: Seen) -> TableName | None:
+    """Return the first table that is referenced and more than a list of codes."""
+    return next((name for name in (*seen.required, *seen.optional) if name not in seen.listed), None)
+
+
 def _of(seen: Seen) -> str:
-    owner = next((name for name in (*seen.required, *seen.optional)), None)
+    owner = _owner(seen)
     return f" of {table_words(owner)}" if owner else ""
 
 

@@ -26,7 +26,7 @@ def _plural_of(word: str) -> str:
         return word + "es"
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return word[:-1] + "ies"
-    return "people" if word == "person" else word + "s"
+    return {"person": "people", "datum": "data"}.get(word, word + "s")
 
 
 def begins(longer: tuple[str, ...], shorter: tuple[str, ...]) -> bool:

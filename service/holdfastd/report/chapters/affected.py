@@ -32,7 +32,9 @@ def affected(view: View) -> Iterator[Block]:
     ]
     command = f"holdfast plans show {view.plan_id}" if view.facts.plan else f"holdfast relationships {view.name}"
     yield from capped(("Table", "Keys", "On", "Impact"), listed, what="tables", command=command, numbers=("Keys",))
-    yield Paragraph((Level("Total"), f": {plural(len(view.proposals), 'foreign key')} on {plural(len(by_table), 'table')}."))
+    there = len(view.proposals) - len(view.new)
+    told = f", {number(there)} of them there already, to be validated" if there else ""
+    yield Paragraph((Level("Total"), f": {plural(len(view.proposals), 'foreign key')} on {plural(len(by_table), 'table')}{told}."))
 
 
 def _columns(found: Sequence[Proposal]) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from holdfastd.names import TableName, readable
+from holdfastd.catalog.model import OnDelete
+from holdfastd.names import ColumnSet, TableName, readable
 from holdfastd.report.blocks import Block, Code, Heading, Items, Line, Name, Paragraph
 from holdfastd.report.chapters.capped import MOST, capped
 from holdfastd.report.consequences import Consequences, by_referenced, newly_affected, of_deleting
 from holdfastd.report.view import Key, Proposal, View
-from holdfastd.report.words import NOTHING, column_names, enumerated, key_name, plural, rows, shortened, table_name
+from holdfastd.report.words import NOTHING, column_names, enumerated, key_name, number, plural, rows, shortened, table_name
 
 _NAMED = 8
 #: A column of this name says that rows are hidden, not deleted.
@@ -39,8 +40,9 @@ def applications(view: View) -> Iterator[Block]:
         yield Heading(3, "Deletions")
         grouped = by_referenced(view.keys_after)
         yield from _deletions(view, [of_deleting(table, grouped) for table in found[:MOST]], len(found))
-    yield Heading(3, "Inserts and updates")
-    yield from _writes(view)
+    if view.new:
+        yield Heading(3, "Inserts and updates")
+        yield from _writes(view)
     yield Heading(3, "While the plan is applied")
     yield Items([*_meanwhile(view)])
 
@@ -49,9 +51,9 @@ def _deletions(view: View, found: Sequence[Consequences], total: int) -> Iterato
     listed: list[tuple[Line, ...]] = [
         (
             Name(table_name(each.table)),
-            shortened([_deleted(view, key) for key in each.deletes], _NAMED) or NOTHING,
-            shortened([_changed(key, each.table) for key in each.changes], _NAMED) or NOTHING,
-            shortened([_refused(key, each.table) for key in each.refusals], _NAMED) or NOTHING,
+            _few([_deleted(view, key) for key in each.deletes[:_NAMED]], len(each.deletes)),
+            _few([_changed(key, each.table) for key in each.changes[:_NAMED]], len(each.changes)),
+            _few([_refused(key, each) for key in each.refusals[:_NAMED]], len(each.refusals)),
         )
         for each in found
     ]
@@ -76,6 +78,12 @@ def _hiding(view: View, tables: Sequence[TableName]) -> Iterator[str]:
                 yield f"{table_name(table)}.{readable(column.name)}"
 
 
+def _few(told: Sequence[str], count: int) -> str:
+    """Return the first keys in words: a cascade may reach thousands."""
+    rest = count - len(told)
+    return ", ".join(told) + (f" and {number(rest)} more" if rest else "") or NOTHING
+
+
 def _deleted(view: View, key: Key) -> str:
     name = table_name(key.referencing.table)
     some, of = (view.tables.get(columns.table) for columns in (key.referencing, key.referenced))
@@ -85,13 +93,15 @@ def _deleted(view: View, key: Key) -> str:
 
 
 def _changed(key: Key, start: TableName) -> str:
-    if len(key.changed) == len(key.referencing.columns):
-        return key_name(key.referencing) + _through(key, start)
-    return f"{table_name(key.referencing.table)}({', '.join(map(readable, key.changed))})" + _through(key, start)
+    default = " (to its default)" if key.on_delete is OnDelete.SET_DEFAULT else ""
+    return key_name(ColumnSet(table=key.referencing.table, columns=key.changed)) + default + _through(key, start)
 
 
-def _refused(key: Key, start: TableName) -> str:
-    return key_name(key.referencing) + _through(key, start)
+def _refused(key: Key, found: Consequences) -> str:
+    """Return what refuses. NO ACTION looks when all is done, when rows that go along are gone; RESTRICT looks before, or between."""
+    may_go = any(key.referencing.table == each.referencing.table for each in found.deletes)
+    unless = ", by rows that do not go along" if key.on_delete is OnDelete.NO_ACTION else ", by rows that do not go along first"
+    return key_name(key.referencing) + _through(key, found.table) + (unless if may_go else "")
 
 
 def _through(key: Key, start: TableName) -> str:
@@ -100,7 +110,7 @@ def _through(key: Key, start: TableName) -> str:
 
 def _writes(view: View) -> Iterator[Block]:
     by_table: dict[TableName, list[Proposal]] = {}
-    for proposal in view.proposals:
+    for proposal in view.new:
         by_table.setdefault(proposal.relationship.referencing.table, []).append(proposal)
     listed: list[tuple[Line, ...]] = [
         (Name(table_name(table)), shortened([_write(each) for each in found], _NAMED))
@@ -126,20 +136,24 @@ def _write(proposal: Proposal) -> str:
 
 
 def _meanwhile(view: View) -> Iterator[Line]:
-    yield "Reads and writes go on; writers of both tables wait for an instant when a key is added."
-    yield (
-        "A key is in force for every new write from when it is added NOT VALID; the rows from before are cleaned"
-        " up and validated after that."
-    )
+    if view.new:
+        yield "Reads and writes go on; writers of both tables wait for an instant when a key is added."
+        yield (
+            "A key is in force for every new write from when it is added NOT VALID; the rows from before are cleaned"
+            " up and validated after that."
+        )
+    else:
+        yield "Reads and writes go on; the keys are in force for new writes already."
     orphans = [each.relationship for each in view.proposals if each.relationship.orphan_rows.value]
     if orphans:
         told = [f"{rows(item.orphan_rows)} of {key_name(item.referencing)}" for item in orphans]
         yield (
             f"Until then the {'orphan row' if len(orphans) == 1 else 'orphan rows'} ({shortened(told, _NAMED)}) can be read and updated,"
-            " but a transaction that updates one of them twice fails, and so does one that changes its"
+            " but a transaction that updates such a row twice fails, and so does one that changes its"
             " referencing columns to another missing value."
         )
-    yield (
-        f"{plural(len(view.proposals), 'key makes', 'keys make')} each write of these columns look up the"
-        " referenced row, and lock it against deletion until the transaction ends."
-    )
+    if view.new:
+        yield (
+            f"{plural(len(view.new), 'new key makes', 'new keys make')} each write of these columns look up the"
+            " referenced row, and lock it against deletion until the transaction ends."
+        )

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from holdfastd.findings.words import add_key_sql
-from holdfastd.inference.model import Tier
+from holdfastd.inference.model import Relationship, Tier
 from holdfastd.plan.model import Decision, OrphanAction
 from holdfastd.report.blocks import Block, Code, Fold, Heading, Items, Level, Line, Name, Paragraph, Run, Strong
 from holdfastd.report.chapters.capped import capped
 from holdfastd.report.view import Proposal, View
-from holdfastd.report.words import chance, clean, number, plural, prose, relationship_name, rows, sentence, shortened
+from holdfastd.report.words import chance, clean, column_names, number, plural, prose, relationship_name, rows, sentence, shortened
 
 _IN_FULL = 30
 _EXAMPLES = 3
@@ -17,6 +17,12 @@ _ORPHANS = {
     OrphanAction.SET_NULL: "are backed up, then set NULL",
     OrphanAction.REPOINT: "are backed up, then repointed",
     OrphanAction.LEAVE: "stay as they are, so the key stays NOT VALID",
+}
+_ONE_ORPHAN = {
+    OrphanAction.DELETE: "is backed up, then deleted",
+    OrphanAction.SET_NULL: "is backed up, then set NULL",
+    OrphanAction.REPOINT: "is backed up, then repointed",
+    OrphanAction.LEAVE: "stays as it is, so the key stays NOT VALID",
 }
 
 
@@ -49,17 +55,24 @@ def _introduction(view: View) -> Line:
 def _in_full(view: View, place: int, proposal: Proposal) -> Iterator[Block]:
     item, decision = proposal.relationship, proposal.decision
     yield Heading(3, f"{place}. {relationship_name(item)}")
-    lines: list[Line] = [("ON DELETE ", Level(proposal.on_delete), *_constraint(decision))]
+    lines: list[Line] = [("ON DELETE ", Level(proposal.on_delete), _only(view, item), *_constraint(decision))]
     if reason := _reason(proposal):
         lines.append(f"Why: {prose(sentence(reason))}")
     lines += [f"Instead: {prose(sentence(each.rationale))}" for each in item.other_actions if each.on_delete is not proposal.on_delete]
     if item.orphan_rows.value and item.orphan_rows.is_known:
-        action = f" {_ORPHANS[decision.orphan_action]}." if decision else "."
-        lines.append((Strong(f"{rows(item.orphan_rows)} orphan {'row' if item.orphan_rows.value == 1 else 'rows'}"), action))
+        one = rows(item.orphan_rows) == "1"
+        action = f" {(_ONE_ORPHAN if one else _ORPHANS)[decision.orphan_action]}." if decision else "."
+        lines.append((Strong(f"{rows(item.orphan_rows)} orphan {'row' if one else 'rows'}"), action))
     if not item.declared:
         lines.append(f"Confidence {chance(item.confidence)}: {prose('; '.join(each.text for each in item.evidence[:2]))}.")
     yield Items(lines)
     yield Paragraph(Code(clean(_definition(view, proposal))))
+
+
+def _only(view: View, item: Relationship) -> str:
+    """Return the columns that ON DELETE changes where those are not all."""
+    changed = view.changed(item)
+    return "" if changed == item.referencing else f" (only {column_names(changed)})"
 
 
 def _constraint(decision: Decision | None) -> tuple[Run, ...]:
@@ -125,7 +138,9 @@ def _left_out(view: View) -> Iterator[Block]:
 
 def _excluded(view: View) -> Iterator[tuple[str, str]]:
     if view.facts.plan is None:
-        yield from ((relationship_name(item), item.obstacle) for item in view.undeclared if item.obstacle)
+        for each in view.undeclared:
+            if each.obstacle or not each.orphan_rows.is_known:
+                yield relationship_name(each), each.obstacle or f"Its rows could not be counted: {each.orphan_rows.reason}"
         return
     for decision in view.left_out:
         item = view.by_id.get(decision.relationship_id)

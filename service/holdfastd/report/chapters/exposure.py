@@ -31,7 +31,7 @@ _COLUMNS = (
     "Of the table",
     "Why",
     "Made",
-    "Cleanup takes",
+    "Deleting them takes",
 )
 _CAUSES, _TAKEN = 2, 3
 _TODAY = {
@@ -55,7 +55,7 @@ def exposure(view: View) -> Iterator[Block]:
     yield Paragraph("What happens to the referencing rows when their referenced row is deleted, and the orphan rows there are.")
     yield from capped(
         _COLUMNS,
-        [_row(item) for item in view.exposed],
+        [_row(item, view) for item in view.exposed],
         what="relationships",
         command=f"holdfast relationships {view.name}",
         numbers=("Orphan rows",),
@@ -68,12 +68,12 @@ def exposure(view: View) -> Iterator[Block]:
         yield Paragraph(("Keys of the rows: ", Code(f"holdfast orphans {view.name} {argument(view, view.with_orphans[0])}")))
 
 
-def _row(item: Relationship) -> tuple[Line, ...]:
+def _row(item: Relationship, view: View) -> tuple[Line, ...]:
     details = item.orphan_details or OrphanDetails(distinct_values=0)
     told = rows(item.orphan_rows) + _bounds(item)
     return (
         relationship_name(item),
-        today(item),
+        today(item, view),
         Strong(told) if item.orphan_rows.is_known and item.orphan_rows.value else told,
         Level(item.risk) if item.risk is not Risk.UNRATED else NOTHING,
         Bar(details.share, share(details.share)) if details.share is not None else NOTHING,
@@ -83,9 +83,9 @@ def _row(item: Relationship) -> tuple[Line, ...]:
     )
 
 
-def today(item: Relationship) -> str:
+def today(item: Relationship, view: View) -> str:
     """Return what deleting a referenced row does as things are."""
-    table, key = table_name(item.referencing.table), key_name(item.referencing)
+    table, key = table_name(item.referencing.table), key_name(view.changed(item))
     if is_exposed(item):
         return f"Leaves its rows of {table} as orphan rows"
     return _TODAY[item.declared_on_delete or OnDelete.NO_ACTION].format(table=table, key=key)

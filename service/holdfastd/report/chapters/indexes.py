@@ -50,7 +50,7 @@ def indexes(view: View) -> Iterator[Block]:
             ),
             (
                 "The cost: every INSERT, and every UPDATE of these columns, writes one more index entry; the sizes"
-                " are what a full B-tree would take at most."
+                " are what a new B-tree takes at most."
             ),
             (
                 "How much faster anything gets was not measured: it grows with the table, and the queries of the"
@@ -65,7 +65,7 @@ def indexes(view: View) -> Iterator[Block]:
 def _row(view: View, item: Relationship, name: str, on_delete: OnDelete | None) -> tuple[Line, ...]:
     table, referenced = table_name(item.referencing.table), table_name(item.referenced.table)
     outline = view.tables.get(item.referencing.table)
-    why = f"No index begins with {column_names(item.referencing)}; deleting a row of {referenced} has to find the rows of {table}"
+    why = f"No usable index begins with {column_names(item.referencing)}; deleting a row of {referenced} has to find the rows of {table}"
     return (
         Name(key_name(item.referencing)),
         Name(name) if name else NOTHING,

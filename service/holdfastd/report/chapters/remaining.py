@@ -17,7 +17,7 @@ def doubtful(view: View) -> Iterator[Block]:
     found = view.doubtful
     if not found:
         return
-    yield Paragraph(f"{plural(len(found), 'relationship')} may be meant; a plan leaves them out unless a policy includes them.")
+    yield Paragraph(f"{plural(len(found), 'relationship')} may be meant; a plan leaves out what no policy includes.")
     listed = [(relationship_name(item), chance(item.confidence), rows(item.orphan_rows), _evidence(item)) for item in found]
     columns = ("Relationship", "Conf.", "Orphans", "Why")
     command = f"holdfast relationships {view.name}"

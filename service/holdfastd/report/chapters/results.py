@@ -20,9 +20,7 @@ def results(view: View) -> Iterator[Block]:
         return
     yield Heading(3, "Results")
     if job.state is not JobState.SUCCEEDED:
-        yield Paragraph(
-            (Level(f"APPLICATION {job.state}"), f". {sentence(job.error_message)}".rstrip(), " ", Code(f"holdfast watch {job.id}"))
-        )
+        yield Paragraph(_unfinished(job, is_undone=view.is_rolled_back))
     decisions = {decision.relationship_id: decision for decision in view.included}
     rows = [(str(place), what, result) for place, (what, result) in enumerate(_steps(view, job, decisions), start=1)]
     yield Grid(("Step", "What", "Result"), rows)
@@ -32,6 +30,12 @@ def results(view: View) -> Iterator[Block]:
 
 def _steps(view: View, job: Job, decisions: dict[str, Decision]) -> Iterator[tuple[str, Line]]:
     found = job.verifications
+    done = job.progress.done
+    if not found:
+        # What was backed up, cleaned up and added until then is counted by nobody but the job's own message.
+        yield "Steps done", f"{number(done)} of {number(len(view.facts.plan.plan.steps) if view.facts.plan else done)}"
+        yield _ended(job)
+        return
     before = [(each, decisions.get(each.relationship_id)) for each in found if each.orphan_rows_before]
     told = [f"{number(each.orphan_rows_before)} of {_key(view, each)}" for each, _ in before]
     orphan_rows = sum(each.orphan_rows_before for each in found)
@@ -48,10 +52,26 @@ def _steps(view: View, job: Job, decisions: dict[str, Decision]) -> Iterator[tup
     indexes = sum(step.kind is StepKind.CREATE_INDEX for step in view.facts.plan.plan.steps) if view.facts.plan else 0
     if indexes and job.state is JobState.SUCCEEDED:
         yield "Built indexes", number(indexes)
-    if found:
-        left = sum(each.orphan_rows_after for each in found)
-        yield "Verified", "all orphan counts are 0" if not left else f"{plural(left, 'orphan row')} left as decided"
-    yield "Ended", f"{job.state.lower()}, {minute(job.end_time)} UTC, after {lasted(job.start_time or job.create_time, job.end_time)}"
+    left = sum(each.orphan_rows_after for each in found)
+    yield "Verified", "all orphan counts are 0" if not left else f"{plural(left, 'orphan row')} left as decided"
+    yield _ended(job)
+
+
+def _ended(job: Job) -> tuple[str, Line]:
+    if job.end_time is None:
+        return "Now", job.state.lower()
+    return "Ended", f"{job.state.lower()}, {minute(job.end_time)} UTC, after {lasted(job.start_time or job.create_time, job.end_time)}"
+
+
+def _unfinished(job: Job, *, is_undone: bool = False) -> Line:
+    """Return how far a job came that did not succeed; what its message says to do holds no longer once it was undone."""
+    state = Level(f"{job.kind} {job.state}")
+    if is_undone:
+        return state, ". What it did was rolled back."
+    command = f"holdfast jobs show {job.id}" if job.end_time else f"holdfast watch {job.id}"
+    parts = sentence(job.error_message).split("`")
+    told = tuple(Code(part) if place % 2 else part for place, part in enumerate(parts))
+    return state, ". ", *told, " " if job.error_message else "", Code(command)
 
 
 def _cleaned(before: Sequence[tuple[Verification, Decision | None]]) -> str:
@@ -96,8 +116,6 @@ def _undone(view: View) -> Iterator[Block]:
         return
     if job.state is JobState.SUCCEEDED:
         when = f"Rolled back by {job.principal}, {minute(job.end_time)} UTC"
-        yield Paragraph(f"{when}: the keys and indexes above are gone, and every row and value that was backed up is back.")
+        yield Paragraph(f"{when}: the keys and indexes that it added are gone, and every row and value that was backed up is back.")
     else:
-        yield Paragraph(
-            (Level(f"ROLLBACK {job.state}"), f". {sentence(job.error_message)}".rstrip(), " ", Code(f"holdfast watch {job.id}"))
-        )
+        yield Paragraph(_unfinished(job))

@@ -13,6 +13,7 @@ from holdfastd.report.view import Proposal, View
 from holdfastd.report.words import enumerated, key_name, number, plural, prose, rows, shortened, table_name
 
 _NAMED = 6
+_CLEARED = {OnDelete.SET_NULL: "NULL", OnDelete.SET_DEFAULT: "the default"}
 _CHANGES = {
     OrphanAction.DELETE: "deletes {rows} of {key}",
     OrphanAction.SET_NULL: "sets {key} NULL in {rows}",
@@ -43,7 +44,7 @@ def _data_loss(view: View) -> Iterator[_Risk]:
     found = _cleaned(view)
     if not found:
         return
-    told = [_CHANGES[each.orphan_action].format(rows=plural(each.orphan_rows, "row"), key=key_name(each.referencing)) for each in found]
+    told = [_CHANGES[each.orphan_action].format(rows=plural(each.orphan_rows, "row"), key=_key(each)) for each in found]
     extra = sum(each.closure_rows for each in found) - sum(each.orphan_rows for each in found)
     dependents = f", and takes {plural(extra, 'further row')} along that depend on them" if extra > 0 else ""
     yield _Risk(
@@ -54,6 +55,11 @@ def _data_loss(view: View) -> Iterator[_Risk]:
             " A rollback puts every row and value back; a restore puts only rows back. Backups stay until somebody purges them."
         ),
     )
+
+
+def _key(decision: Decision) -> str:
+    changed = decision.set_null_columns if decision.orphan_action is OrphanAction.SET_NULL else ()
+    return key_name(ColumnSet(table=decision.referencing.table, columns=changed or decision.referencing.columns))
 
 
 def _cascades(view: View) -> Iterator[_Risk]:
@@ -104,16 +110,19 @@ def _nulls(view: View) -> Iterator[_Risk]:
     found = _new(view, (OnDelete.SET_NULL, OnDelete.SET_DEFAULT))
     if not found:
         return
-    told = [f"{key_name(each.relationship.referencing)}" for each in found]
+    told = [key_name(view.changed(each.relationship)) for each in found]
+    expected = enumerated([word for action, word in _CLEARED.items() if any(each.on_delete is action for each in found)], "or")
     yield _Risk(
         title="References are cleared",
         risk=f"Deleting a referenced row changes {shortened(told, _NAMED)}: the rows stay, and what they referenced can no longer be told.",
-        mitigation="It is meant: the rows keep their worth alone. Reports that join these columns should expect NULL.",
+        mitigation=f"It is meant: the rows keep their worth alone. Reports that join these columns should expect {expected}.",
     )
 
 
 def _writers(view: View) -> Iterator[_Risk]:
-    orphans = [each.relationship for each in view.proposals if each.relationship.orphan_rows.value]
+    if not view.new:
+        return
+    orphans = [each.relationship for each in view.new if each.relationship.orphan_rows.value]
     told = [f"{rows(item.orphan_rows)} of {key_name(item.referencing)}" for item in orphans]
     seen = f" Whatever made the orphan rows there are ({shortened(told, _NAMED)}) will fail, unless it was a deletion." if told else ""
     yield _Risk(
@@ -148,16 +157,10 @@ def _concurrency(view: View) -> Iterator[_Risk]:
 
 _TITLES = {
     HazardKind.LARGE_CLOSURE: (
-        "A large share of a table is taken",
+        "A large share of a table is deleted or changed",
         "Look at the rows before approving; leave them, or repoint them, by policy.",
     ),
     HazardKind.USER_TRIGGERS: ("Triggers and rules fire", "Read what they do before approving; what they write elsewhere is not undone."),
-    HazardKind.DOUBLE_UPDATE_FAILS: ("Orphan rows cannot be updated twice at once", "It ends with the cleanup, which follows at once."),
-    HazardKind.ORPHANS_REMAIN: ("Orphan rows stay", "Decide about them by policy, then plan again; the key protects new rows meanwhile."),
-    HazardKind.BUILDS_INDEX: (
-        "Index builds take time and space",
-        "They run concurrently and block nobody; end long transactions before, because builds wait for them.",
-    ),
     HazardKind.BLOCKS_READS: ("Readers wait", "Locks are asked for in fractions of a second and tried again; choose a quiet hour."),
 }
 
@@ -170,6 +173,40 @@ def _hazards(view: View) -> Iterator[_Risk]:
         if told:
             more = f" And {number(len(told) - 3)} more like these." if told[3:] else ""
             yield _Risk(title=title, risk=" ".join(told[:3]) + more, mitigation=mitigation)
+
+
+def _orphans(view: View) -> Iterator[_Risk]:
+    """Yield what orphan rows are in for, before and without a cleanup."""
+    found = [each for each in view.included if each.orphan_rows]
+    if not found:
+        return
+    left = [each for each in found if each.orphan_action is OrphanAction.LEAVE]
+    yield _Risk(
+        title="Orphan rows cannot be updated twice at once",
+        risk=f"Until the key is validated, a transaction that updates one of these rows twice fails: {_counted(found)}.",
+        mitigation=f"It ends with the cleanup, which follows at once{'; for rows that stay it goes on' if left else ''}.",
+    )
+    if left:
+        yield _Risk(
+            title="Orphan rows stay",
+            risk=f"These rows stay, and the keys stay NOT VALID: {_counted(left)}.",
+            mitigation="Decide about them by policy, then plan again; the keys protect new rows meanwhile.",
+        )
+
+
+def _counted(found: Sequence[Decision]) -> str:
+    return shortened([f"{number(each.orphan_rows)} of {key_name(each.referencing)}" for each in found], _NAMED)
+
+
+def _builds(view: View) -> Iterator[_Risk]:
+    steps = view.facts.plan.plan.steps if view.facts.plan else ()
+    found = [step for step in steps if any(hazard.kind is HazardKind.BUILDS_INDEX for hazard in step.hazards)]
+    if found:
+        yield _Risk(
+            title="Index builds take time and space",
+            risk=f"Building {plural(len(found), 'index', 'indexes')} reads each table twice, and waits for transactions that are older.",
+            mitigation="They run concurrently and block nobody; end long transactions before, because builds wait for them.",
+        )
 
 
 def _partitions(view: View) -> Iterator[_Risk]:
@@ -224,4 +261,4 @@ def _sentence(told: Sequence[str]) -> str:
     return text[:1].upper() + text[1:]
 
 
-_RULES = (_data_loss, _cascades, _refusals, _nulls, _writers, _concurrency, _hazards, _partitions, _rollback)
+_RULES = (_data_loss, _cascades, _refusals, _nulls, _writers, _concurrency, _orphans, _builds, _hazards, _partitions, _rollback)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from holdfastd.evidence.model import Exactness
 from holdfastd.inference.model import Tier
+from holdfastd.jobs.model import Job, JobState
 from holdfastd.report.blocks import Block, Code, Grid, Items, Level, Line, Strong
 from holdfastd.report.suggestions import severities
 from holdfastd.report.view import View
@@ -30,14 +31,21 @@ def head(view: View) -> Block:
 def _standing(view: View) -> str:
     plan, application, rollback = view.facts.plan, view.facts.application, view.facts.rollback
     if rollback is not None:
-        return f"Undone by {rollback.principal}, {minute(rollback.end_time or rollback.create_time)} UTC."
+        return _carried_out(rollback, "Undone", "Undoing it was asked for")
     if application is not None:
-        end = f"{minute(application.end_time)} UTC" if application.end_time else "still at work"
-        return f"Applied by {application.principal}, {end}."
+        return _carried_out(application, "Applied", "Applying it was asked for")
     if plan is None:
         return "Nothing has been planned from this audit, and nothing was changed."
     reviewed = f" {plan.state.capitalize()} by {plan.reviewer}." if plan.reviewer else " Nobody has approved it yet."
     return f"A plan was made; nothing was changed.{reviewed}"
+
+
+def _carried_out(job: Job, done: str, asked: str) -> str:
+    """Return who did it and when; only what succeeded was done."""
+    if job.state is JobState.SUCCEEDED:
+        return f"{done} by {job.principal}, {minute(job.end_time)} UTC."
+    end = f"it ended {minute(job.end_time)} UTC, and what it did until then stands" if job.end_time else "it has not ended yet"
+    return f"{asked} by {job.principal}, {minute(job.create_time)} UTC; {end}."
 
 
 def _how_counted(view: View) -> str:
@@ -60,17 +68,23 @@ def _lines(view: View) -> Iterator[Line]:
     named = {columns.table for item in relationships for columns in (item.referencing, item.referenced)}
     yield (
         f"{plural(len(view.facts.tables) or len(named), 'table')}, {plural(len(relationships), 'relationship')}: "
-        f"{number(declared)} declared, {number(len(view.undeclared))} undeclared, {number(len(view.doubtful))} for review."
+        f"{number(declared)} declared, {number(len(view.undeclared))} undeclared, {number(len(view.doubtful))} for review{_when(view)}."
     )
     yield _orphans(view)
     weak = sum(not item.enforced or not item.validated for item in relationships if item.declared)
+    when = _when(view)
     if declared:
-        all_well = "All declared keys are validated."
-        yield f"{number(weak)} of {plural(declared, 'declared key')} not validated or not enforced." if weak else all_well
+        all_well = "Declared keys: all validated"
+        yield f"Declared keys: {number(weak)} of {number(declared)} not validated or not enforced{when}." if weak else f"{all_well}{when}."
     if view.meant:
         unindexed = sum(not item.indexed for item in view.meant)
-        yield f"{number(unindexed)} of {plural(len(view.meant), 'key')}, declared or not, have no usable index."
+        told = f"{number(unindexed)} of {number(len(view.meant))} without a usable index" if unindexed else "all have a usable index"
+        yield f"Keys, declared or not: {told}{when}."
     yield severities(view.facts)
+
+
+def _when(view: View) -> str:
+    return " when audited" if view.is_applied else ""
 
 
 def _orphans(view: View) -> Line:
@@ -80,5 +94,4 @@ def _orphans(view: View) -> Line:
     tables = {item.referencing.table for item in orphans}
     count = view.orphan_total()
     told = f"{count} {'row references' if count == '1' else 'rows reference'} nothing"
-    when = " when audited" if view.is_applied else ""
-    return Strong(told), f"{when}, in {plural(len(orphans), 'relationship')} of {plural(len(tables), 'table')}."
+    return Strong(told), f"{_when(view)}, in {plural(len(orphans), 'relationship')} of {plural(len(tables), 'table')}."

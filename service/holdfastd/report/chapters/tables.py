@@ -17,7 +17,9 @@ _LONG = 140
 def tables(view: View) -> Iterator[Block]:
     """Yield every table, those with relationships first when there are very many."""
     if not view.facts.tables:
-        yield Paragraph(("This audit was made before tables were kept; audit again to see them here.",))
+        # Without a relationship nothing tells whether there was a table.
+        told = "This audit was made before tables were kept; audit again to see them here."
+        yield Paragraph(told if view.facts.relationships else "The role that audited sees no table.")
         return
     out = Counter(item.referencing.table for item in view.meant)
     into = Counter(item.referenced.table for item in view.meant)
@@ -64,4 +66,5 @@ def _purpose(table: TableOutline) -> Line:
     told = clean(table.comment or table.purpose).replace("\n", " ")
     short = told if len(told) <= _LONG else told[:_LONG].rsplit(" ", 1)[0] + " …"
     kind = {TableKind.PARTITIONED: "partitioned", TableKind.FOREIGN: "foreign table"}.get(table.kind, "")
+    kind = "" if short.endswith(kind) else kind
     return "; ".join(part for part in (short, kind) if part) or NOTHING

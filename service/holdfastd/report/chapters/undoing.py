@@ -18,7 +18,7 @@ def undoing(view: View) -> Iterator[Block]:
         (
             "Undo an application exactly: ",
             Code(f"holdfast rollback {name}"),
-            " With psql, the script above: ",
+            "; with psql, by the script of ",
             Code(f"holdfast script {view.plan_id} --kind rollback"),
         )
     )
