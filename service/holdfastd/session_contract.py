@@ -5,6 +5,9 @@ Whatever the role, the database or a pooler has set before, these hold. Values a
 
 from collections.abc import Mapping
 
+#: pg_advisory_lock key of Holdfast, ("hold" in ASCII, 1): whoever applies or rolls back holds it, so one at a time works on a database.
+APPLICATION_LOCK = (0x686F6C64, 1)
+
 CONTRACT: Mapping[str, str] = {
     # Nobody's schema comes before pg_catalog: operators and functions are the server's own.
     "search_path": "",

@@ -16,12 +16,12 @@ from holdfastd.errors import Conflict, LeaseLost, Reason, Refused
 from holdfastd.execute.failpoints import reach
 from holdfastd.execute.lifeline import lifeline
 from holdfastd.jobs.model import Job
+from holdfastd.session_contract import APPLICATION_LOCK
 from holdfastd.target.destination import Destination
 from holdfastd.target.session import close, connect
 from holdfastd.tracing import Side, watch
 
-#: pg_advisory_lock key of Holdfast: ("hold" in ASCII, 1).
-LOCK_CLASS, LOCK_KEY = 0x686F6C64, 1
+LOCK_CLASS, LOCK_KEY = APPLICATION_LOCK
 _EVICTION_MS = 5_000
 
 _OTHERS = """

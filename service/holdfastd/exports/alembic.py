@@ -27,14 +27,26 @@ def downgrade() -> None:
 
 def _run(statements: list[str]) -> None:
     """Run statements one by one, in autocommit: some cannot share a transaction, and none may hold its locks for longer."""
+    *work, end_session = statements
+    with op.get_context().autocommit_block():
+        try:
+            for statement in work:
+                _execute(statement)
+        except BaseException:
+            # The connection may be used again; the first error is the one to be seen.
+            with suppress(Exception):
+                _execute(end_session)
+            raise
+        _execute(end_session)
+
+
+def _execute(statement: str) -> None:
     context = op.get_context()
-    with context.autocommit_block():
-        for statement in statements:
-            if context.as_sql:
-                context.impl.static_output(statement + ";")
-            else:
-                # As it is: op.execute would look for parameters in the names.
-                op.get_bind().exec_driver_sql(statement, execution_options={"no_parameters": True})
+    if context.as_sql:
+        context.impl.static_output(statement + ";")
+    else:
+        # As it is: op.execute would look for parameters in the names.
+        op.get_bind().exec_driver_sql(statement, execution_options={"no_parameters": True})
 '''
 
 
@@ -48,6 +60,8 @@ def render_alembic(facts: Facts, after: str) -> Mapping[str, str]:
     about = (*summary(facts), "", f"Revision ID: {revision}", f"Revises: {after}", f"Create Date: {found.create_time:%Y-%m-%d %H:%M:%S}")
     lines = (
         docstring(line.rstrip() for line in about),
+        "",
+        "from contextlib import suppress",
         "",
         "from alembic import op",
         "",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from holdfastd.exports.inert import as_escaped_block, with_escaped_names
 from holdfastd.names import TableName, fit, identifier, literal, qualified
 from holdfastd.plan.blocks import lock_timeout, quoted
+from holdfastd.plan.exclusive import GIVE_LOCK_BACK, TAKE_LOCK
 from holdfastd.plan.model import Plan, ScriptKind
 from holdfastd.plan.procedure import Act, Ask, Block, Concurrently, Guarded, Patience, Remark, Run, Together, procedure
 from holdfastd.session_contract import CONTRACT, SCRIPT_SETTINGS, TRANSACTION_TIMEOUT
@@ -163,7 +164,9 @@ def _index(plan_id: str, act: Concurrently, conditions: tuple[str, ...]) -> Iter
 
 
 def _begin_session() -> Plain:
-    """Return the statement that sets the session contract and remembers what was set before, the first time if it is run again.
+    """Return the statement that sets the session contract and takes the lock.
+
+    It remembers what was set before, the first time if it is run again.
 
     Older servers do not know all of the settings.
     """
@@ -184,16 +187,16 @@ BEGIN
       || pg_catalog.current_setting('holdfast.before')::pg_catalog.jsonb)::pg_catalog.text, false);
     PERFORM pg_catalog.set_config(wanted.name, wanted.value, false);
   END LOOP;
-END
+{TAKE_LOCK}END
 """
-    return Plain(text=body, is_block=True, remarks=("The session's settings; they are put back at the end.",))
+    return Plain(text=body, is_block=True, remarks=("The session's settings, put back at the end, and the lock that keeps others out.",))
 
 
 def _end_session() -> Plain:
-    """Return the statement that sets what was set before."""
-    body = """
+    """Return the statement that gives the lock back and sets what was set before."""
+    body = f"""
 BEGIN
-  PERFORM pg_catalog.set_config(before.key, before.value, false)
+{GIVE_LOCK_BACK}  PERFORM pg_catalog.set_config(before.key, before.value, false)
     FROM pg_catalog.jsonb_each_text(pg_catalog.current_setting('holdfast.before')::pg_catalog.jsonb) AS before;
   PERFORM pg_catalog.set_config('holdfast.before', '', false);
 END

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from holdfastd.names import comment, literal
 from holdfastd.plan.blocks import lock_timeout, quoted
+from holdfastd.plan.exclusive import TAKE_LOCK
 from holdfastd.plan.model import Plan, ScriptKind, Statement
 from holdfastd.plan.procedure import Act, Ask, Block, Concurrently, Guarded, Patience, Remark, Run, Together, procedure
 from holdfastd.session_contract import CONTRACT, SCRIPT_SETTINGS, TRANSACTION_TIMEOUT
@@ -12,12 +13,12 @@ from holdfastd.session_contract import CONTRACT, SCRIPT_SETTINGS, TRANSACTION_TI
 
 def render_script(plan_id: str, plan: Plan, kind: ScriptKind) -> str:
     """Return the script as text."""
-    head = (comment(f"Holdfast, plan {plan_id}: {kind.lower()}"), comment(f"fingerprint {plan.fingerprint}"), *_session())
+    head = (comment(f"Holdfast, plan {plan_id}: {kind.lower()}"), comment(f"fingerprint {plan.fingerprint}"), *_session(kind))
     return "\n".join((*head, *_lines(procedure(plan_id, plan, kind)))) + "\n"
 
 
-def _session() -> Iterator[str]:
-    """Yield the session contract."""
+def _session(kind: ScriptKind) -> Iterator[str]:
+    """Yield the session contract, and the lock for what changes anything; psql gives it back when it ends."""
     yield "\\set ON_ERROR_STOP on"
     for name, value in {**CONTRACT, **SCRIPT_SETTINGS}.items():
         yield f"SET {name} = {literal(value)};"
@@ -25,6 +26,9 @@ def _session() -> Iterator[str]:
         # Older servers do not know it; counting makes one row of none.
         known = f"FROM pg_catalog.pg_settings WHERE name = {literal(name)}"
         yield f"SELECT pg_catalog.count(pg_catalog.set_config(name, {literal(value)}, false)) AS known {known} \\gset"
+    if kind is not ScriptKind.VERIFY:
+        block = f"\nBEGIN\n{TAKE_LOCK}END\n"
+        yield f"DO {quoted(block)};"
 
 
 def _lines(acts: Iterable[Act]) -> Iterator[str]:

@@ -1,18 +1,27 @@
 """A plan as migrations of other tools: run by the tool, they do what the service does, and undo it exactly."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import create_engine
+from sqlalchemy import text as sql_text
+from sqlalchemy.exc import OperationalError
 
 from holdfastd.exports.model import PlanFormat
 from holdfastd.exports.plain import Plain, plain_statements
 from holdfastd.flows import reports
+from holdfastd.jobs.model import JobState
 from holdfastd.names import identifier
 from holdfastd.plan.model import ScriptKind, StepKind
 from holdfastd.store.model import PlanRecord
 from integration.execute.scenarios import SCENARIOS, Scenario, delete
+from integration.execute.test_scripts import run_script
 from support.equality import state_of
 from support.harness import Harness, harness
 from support.migration_tools import TOOLS, Tool, Workplace, skip_if_missing, without_own_tables
@@ -164,7 +173,7 @@ async def test_a_broken_index_is_built_again(postgres: Server, database: str, re
 
 
 async def test_the_session_is_left_as_it_was(database: str, replica: Harness) -> None:
-    """A tool goes on in the same session: its own table must be where it was, and its own timeout."""
+    """A tool goes on in the same session: its own table must be where it was, and its own timeout; nobody is locked out."""
     plan = await planned(replica, database, SCENARIOS[0])
     connection = await asyncpg.connect(database)
     await connection.execute("SET search_path = public, pg_temp; SET lock_timeout = '7s'; SET timezone = 'Asia/Tokyo'; SET jit = on")
@@ -174,7 +183,77 @@ async def test_the_session_is_left_as_it_was(database: str, replica: Harness) ->
         for statement in plain_statements(plan.id, plan.plan, kind):
             await connection.execute(statement.sql)
         assert await connection.fetch(asked) == before
+        assert not await connection.fetch("SELECT FROM pg_locks WHERE locktype = 'advisory'")
     await connection.close()
+
+
+async def test_one_at_a_time_works_on_a_database(postgres: Server, database: str, replica: Harness) -> None:
+    """A second migration or script, in either direction, says who is at work and touches nothing; the first one goes on."""
+    plan = await planned(replica, database, SCENARIOS[0])
+    forward = plain_statements(plan.id, plan.plan, ScriptKind.FORWARD)
+    first = await asyncpg.connect(database)
+    await first.execute(forward[0].sql)
+    before = await state_of(postgres, database)
+    others = await asyncio.gather(
+        run_statements(database, forward),
+        *(run_script(postgres, database, replica, plan, kind) for kind in ScriptKind if kind is not ScriptKind.VERIFY),
+        return_exceptions=True,
+    )
+
+    assert all(f"(process {first.get_server_pid()}, holdfast/script): run this again" in str(each) for each in others)
+    assert await state_of(postgres, database) == before
+    for statement in forward:
+        await first.execute(statement.sql)
+    await run_statements(database, forward)
+    await first.close()
+
+
+async def test_a_revision_that_gets_no_lock_is_run_again(database: str, replica: Harness) -> None:
+    """It fails for that reason, leaves the settings of the connection as they were and nobody locked out, and goes on when asked to."""
+    plan = await planned(replica, database, SCENARIOS[0])
+    (source,) = (await reports.plan(replica.services, plan.id, PlanFormat.ALEMBIC, "")).values()
+    revision: dict[str, Any] = {}
+    exec(compile(source, "revision", "exec"), revision)  # noqa: S102 (the revision is what is tested)
+    writer = await asyncpg.connect(database)
+    await writer.execute("BEGIN; LOCK TABLE customers IN ROW EXCLUSIVE MODE")
+    asked = sql_text("SELECT name, setting FROM pg_settings WHERE name NOT LIKE '%.%' ORDER BY name")
+    engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection, Operations.context(MigrationContext.configure(connection)):
+        before = connection.execute(asked).all()
+        connection.commit()
+        with pytest.raises(OperationalError, match="lock timeout"):
+            revision["upgrade"]()
+        after = connection.execute(asked).all()
+        locks = connection.execute(sql_text("SELECT FROM pg_locks WHERE locktype = 'advisory'")).all()
+        connection.commit()
+        await writer.execute("ROLLBACK")
+        revision["upgrade"]()
+    engine.dispose()
+    await writer.close()
+
+    assert (await replica.apply(plan)).state is JobState.SUCCEEDED
+    assert after == before
+    assert not locks
+
+
+async def test_the_way_back_is_exact_or_refused(postgres: Server, database: str, replica: Harness) -> None:
+    """Rows that came after the plan was made go and come back, too; what would not come back exactly stops all of it."""
+    plan = await planned(replica, database, SCRIPTED["cascades three levels deep are in the backup"])
+    forward, back = (plain_statements(plan.id, plan.plan, kind) for kind in (ScriptKind.FORWARD, ScriptKind.ROLLBACK))
+    writer = await asyncpg.connect(database)
+    await writer.execute("INSERT INTO orders VALUES (500, 500); INSERT INTO order_items VALUES (900, 500)")
+    before = await state_of(postgres, database)
+    await run_statements(database, forward)
+    await writer.execute("INSERT INTO orders VALUES (500, 1)")
+    changed = await state_of(postgres, database)
+    with pytest.raises(asyncpg.RaiseError, match="not exact, nothing was touched"):
+        await run_statements(database, back)
+    assert await state_of(postgres, database) == changed
+
+    await writer.execute("DELETE FROM orders WHERE id = 500")
+    await run_statements(database, back)
+    assert await state_of(postgres, database) == before
+    await writer.close()
 
 
 async def test_flyway_files_are_sql_from_top_to_end(postgres: Server, database: str, replica: Harness, tmp_path: Path) -> None:

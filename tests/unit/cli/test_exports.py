@@ -74,6 +74,32 @@ def test_nothing_is_overwritten_unless_forced(server: ScriptedServer, holdfast: 
     assert (tmp_path / "old.sql").read_text() == "new"
 
 
+def test_a_failure_in_the_middle_leaves_nothing(server: ScriptedServer, holdfast: Holdfast, tmp_path: Path):
+    """What was there stays as it was; half a migration would be run by the next deployment."""
+    (tmp_path / "old.sql").write_text("old")
+    (tmp_path / "taken.sql").mkdir()
+    for last in ("taken.sql", f"{'x' * 300}.sql", "old.sql/below.sql"):
+        server.answers["ExportPlan"] = pieces(("new.sql", "new"), ("old.sql", "new"), (last, "new"))
+        result = holdfast("export", "plan", PLAN_ID, "--directory", str(tmp_path), "--force")
+
+        assert result.code == 2
+        assert "cannot be written" in " ".join(result.err.split())
+        assert {path.name for path in tmp_path.iterdir()} == {"old.sql", "taken.sql"}
+        assert (tmp_path / "old.sql").read_text() == "old"
+
+
+def test_findings_go_through_links_and_into_devices(server: ScriptedServer, holdfast: Holdfast, tmp_path: Path):
+    """The person names the place, so it is theirs; only what the service names is held in the directory."""
+    server.answers["ExportFindings"] = [export_pb.ExportFindingsResponse(path="shop.sarif", text="{}")]
+    (tmp_path / "link").symlink_to(tmp_path / "latest.sarif")
+    linked = holdfast("export", "findings", "shop", "--output", str(tmp_path / "link"))
+    nowhere = holdfast("export", "findings", "shop", "--output", "/dev/null")
+
+    assert (linked.code, nowhere.code) == (0, 0)
+    assert (tmp_path / "latest.sarif").read_text() == "{}"
+    assert (tmp_path / "link").is_symlink()
+
+
 @pytest.mark.parametrize("name", ["../out.sql", "/out.sql", "a/../../out.sql", "..", "", "link/out.sql", "c:\\out.sql", "file_link.sql"])
 def test_nothing_leaves_the_directory(server: ScriptedServer, holdfast: Holdfast, tmp_path: Path, name: str):
     """Whatever the service answers, and whatever links are in the directory; files before the bad one are not written either."""
@@ -94,8 +120,10 @@ def test_nothing_leaves_the_directory(server: ScriptedServer, holdfast: Holdfast
 def test_a_place_that_cannot_be_written_is_a_sentence(server: ScriptedServer, holdfast: Holdfast, tmp_path: Path):
     """Not a traceback."""
     (tmp_path / "file").write_text("")
+    (tmp_path / "circle").symlink_to("circle")
     server.answers["ExportPlan"] = pieces(("a.sql", "x"))
-    result = holdfast("export", "plan", PLAN_ID, "--directory", str(tmp_path / "file" / "below"))
+    for place in (tmp_path / "file" / "below", tmp_path / "circle"):
+        result = holdfast("export", "plan", PLAN_ID, "--directory", str(place))
 
-    assert result.code == 2
-    assert "cannot be written" in " ".join(result.err.split())
+        assert result.code == 2
+        assert "cannot be written" in " ".join(result.err.split())

@@ -1,6 +1,9 @@
 """`holdfast export`: findings and plans as files of other tools."""
 
-from collections.abc import Mapping
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -79,7 +82,7 @@ async def findings(
     if output in {"", "-"}:
         session.printer.write(text.rstrip("\n"))
         return
-    write(session, Path(output).parent, {Path(output).name: text}, force=force)
+    _write_findings(session, Path(output), text, force=force)
 
 
 @command(app, "plan", example="holdfast export plan PLAN --format alembic --after 3f1a2b", rich_help_panel=None)
@@ -99,22 +102,58 @@ async def plan(
         session.suggest(_NEXT[format_])
 
 
+def _write_findings(session: Session, path: Path, text: str, *, force: bool) -> None:
+    """Write to the place that a person named: through links, and into pipes and devices such as /dev/stdout, too."""
+    with _in_a_sentence(path):
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(text.encode())
+            return
+        place = path.resolve() if path.is_symlink() else path
+    write(session, place.parent, {place.name: text}, force=force)
+
+
 def write(session: Session, directory: Path, files: Mapping[str, str], *, force: bool) -> None:
     """Write files into a directory, all or none, and say which; raise InputError when one is there or would be elsewhere."""
-    places = {_place(directory, name): text for name, text in files.items()}
-    there = [place for place in places if place.exists()]
-    if there and not force:
-        message = f"{there[0]} exists; give --force to overwrite it, or write elsewhere."
-        raise InputError(message)
+    with _in_a_sentence(directory):
+        places = {_place(directory, name): text for name, text in files.items()}
+        there = [place for place in places if place.exists()]
+        if there and not force:
+            message = f"{there[0]} exists; give --force to overwrite it, or write elsewhere."
+            raise InputError(message)
+        _write_all(places)
+    for place in places:
+        session.tell(f"Wrote {place}.")
+
+
+@contextmanager
+def _in_a_sentence(place: Path) -> Iterator[None]:
+    """Say what the file system refuses; links in a circle are a RuntimeError there."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or "links in a circle"
+        message = f"{getattr(error, 'filename', None) or place} cannot be written ({why}); give another place."
+        raise InputError(message) from error
+
+
+def _write_all(places: Mapping[Path, str]) -> None:
+    """Write every file beside its place, then move all: a full disk leaves nothing half written, and what was there as it was."""
+    written: dict[Path, Path] = {}
     try:
         for place, text in places.items():
             place.parent.mkdir(parents=True, exist_ok=True)
-            # As it is: a line break may be part of a name.
-            place.write_bytes(text.encode())
-            session.tell(f"Wrote {place}.")
-    except OSError as error:
-        message = f"{error.filename or directory} cannot be written ({error.strerror}); give another place."
-        raise InputError(message) from error
+            if place.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
+            beside = place.with_name(f".holdfast-{os.getpid()}-{len(written)}")
+            with beside.open("xb") as file:
+                written[beside] = place
+                # As it is: a line break may be part of a name.
+                file.write(text.encode())
+        for beside, place in written.items():
+            beside.replace(place)
+    finally:
+        for beside in written:
+            beside.unlink(missing_ok=True)
 
 
 def _place(directory: Path, name: str) -> Path:

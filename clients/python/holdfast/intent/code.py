@@ -4,7 +4,8 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,17 @@ def read_sqlalchemy(spec: str) -> Intent:
     if not module or not path:
         raise IntentError("sqlalchemy: needs a module and a name in it, such as sqlalchemy:shop.models:Base.metadata.")
     _need("sqlalchemy", "SQLAlchemy")
-    owner: Any = None
-    found = _import(module)
-    for name in path.split("."):
-        owner, found = found, getattr(found, name, None)
-    metadata = found if hasattr(found, "tables") else getattr(found, "metadata", None)
-    if not hasattr(metadata, "tables"):
-        raise IntentError(f"{spec} is no MetaData of SQLAlchemy; name one, such as {module}:Base.metadata.")
-    return from_metadata(metadata, _mappers(found, owner, metadata), name=f"sqlalchemy:{spec}")
+    with _running(f"{module} cannot be imported from {_here()}"):
+        found: Any = importlib.import_module(module)
+    # Names of a module may be computed, and mappers are configured when they are asked: code runs here, too.
+    with _running(f"{spec} cannot be read"):
+        owner: Any = None
+        for name in path.split("."):
+            owner, found = found, getattr(found, name, None)
+        metadata = found if hasattr(found, "tables") else getattr(found, "metadata", None)
+        if not hasattr(metadata, "tables"):
+            raise IntentError(f"{spec} is no MetaData of SQLAlchemy; name one, such as {module}:Base.metadata.")
+        return from_metadata(metadata, _mappers(found, owner, metadata), name=f"sqlalchemy:{spec}")
 
 
 def _mappers(found: Any, owner: Any, metadata: Any) -> Iterable[Any]:
@@ -43,14 +47,13 @@ def read_django(settings: str) -> Intent:
     if not settings:
         raise IntentError("django: needs the module of the settings, such as django:shop.settings.")
     _need("django", "Django")
-    _import(settings)
+    with _running(f"{settings} cannot be imported from {_here()}"):
+        importlib.import_module(settings)
     os.environ["DJANGO_SETTINGS_MODULE"] = settings
-    try:
+    with _running(f"Django cannot be set up with {settings}"):
         importlib.import_module("django").setup()
         models = importlib.import_module("django.apps").apps.get_models(include_auto_created=True)
-    except (Exception, SystemExit) as error:
-        raise IntentError(f"Django cannot be set up with {settings}: {_first_line(error)}.") from error
-    return from_models(models, name=f"django:{settings}")
+        return from_models(models, name=f"django:{settings}")
 
 
 def _need(package: str, name: str) -> None:
@@ -58,15 +61,24 @@ def _need(package: str, name: str) -> None:
         raise IntentError(f"{name} is not installed beside holdfast; install it there, or run holdfast where the application runs.")
 
 
-def _import(module: str) -> Any:
-    """Import a module as Python would from the current folder; whatever goes wrong is one sentence."""
+def _here() -> str:
+    """Return the current folder, from which Python imports from now on."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
+    return here
+
+
+@contextmanager
+def _running(failure: str) -> Iterator[None]:
+    """Run an application's code: whatever goes wrong is one sentence, and what it prints is not part of our output."""
     try:
-        return importlib.import_module(module)
+        with redirect_stdout(sys.stderr):
+            yield
+    except IntentError:
+        raise
     except (Exception, SystemExit) as error:
-        raise IntentError(f"{module} cannot be imported from {here}: {_first_line(error)}.") from error
+        raise IntentError(f"{failure}: {_first_line(error)}.") from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from holdfast.intent.model import IntentError
 
 MOST_BYTES = 4 * 1024 * 1024
 MOST_FILES = 5_000
+MOST_IN_ALL = 16 * MOST_BYTES
 #: Folders and files looked at before a folder counts as too large.
 _MOST_SEEN = 200_000
 _ELSEWHERE = frozenset({"node_modules", "dist", "build", "vendor", "__pycache__", "venv"})
@@ -32,7 +33,14 @@ def read_sources(path: Path, suffixes: tuple[str, ...]) -> list[Source]:
         paths = [path]
     if len(paths) > MOST_FILES:
         raise IntentError(f"{path} holds more than {MOST_FILES} files; name the folder of the schema itself.")
-    return [Source(shown(each), read_text(each)) for each in paths]
+    sources: list[Source] = []
+    size = 0
+    for each in paths:
+        sources.append(Source(shown(each), read_text(each)))
+        size += len(sources[-1].text)
+        if size > MOST_IN_ALL:
+            raise IntentError(f"{path} holds more than {MOST_IN_ALL // 1024 // 1024} MB; name the folder of the schema itself.")
+    return sources
 
 
 def read_text(path: Path) -> str:
@@ -67,5 +75,6 @@ def _below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
         if seen > _MOST_SEEN:
             raise IntentError(f"{folder} holds too many files; name the folder of the schema itself.")
         for name in files:
-            if name.endswith(suffixes) and not name.endswith(".d.ts"):
-                yield Path(root, name)
+            # Links to nowhere are what editors lock files with; a pipe would be waited for.
+            if name.endswith(suffixes) and not name.endswith(".d.ts") and (found := Path(root, name)).is_file():
+                yield found

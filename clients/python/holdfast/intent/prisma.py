@@ -3,7 +3,9 @@
 Implicit many-to-many relations mean the join table that Prisma makes: `_AToB` with the columns A and B.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from holdfast.intent.files import Source
 from holdfast.intent.model import Columns, Draft, Intent, action, place
@@ -12,7 +14,16 @@ from holdfast.v1.core_pb2 import ON_DELETE_CASCADE
 
 _OURS = frozenset({"postgresql", "postgres", "cockroachdb"})
 
-Models = Mapping[str, tuple[str, Block]]
+
+class Models(NamedTuple):
+    """The models of a schema."""
+
+    #: Name -> the file and the model.
+    blocks: Mapping[str, tuple[str, Block]]
+    #: How often a model lists another one under a title, without saying fields: one side of a many-to-many relation each.
+    lists: Mapping[tuple[str, str, str], int]
+    #: Of those, what has been read: its join table is one, however often it is listed.
+    read: set[tuple[str, str, str]]
 
 
 def from_prisma(sources: Sequence[Source], *, name: str = "prisma") -> Intent:
@@ -28,13 +39,23 @@ def from_prisma(sources: Sequence[Source], *, name: str = "prisma") -> Intent:
                 views.add(block.name)
             elif block.kind == "datasource":
                 _check_provider(block, source.path, draft)
+    known = Models(models, _lists(model for _, model in models.values()), set())
     for path, model in models.values():
         for field in model.fields.values():
             if field.type in models:
-                _read(models, path, model, field, draft)
+                _read(known, path, model, field, draft)
             elif field.type in views and _names(field, "fields"):
                 draft.skip(place(path, field.line), f"{model.name}.{field.name} points at the view {field.type}, which has no key")
     return draft.finish(name)
+
+
+def _lists(models: Iterable[Block]) -> Mapping[tuple[str, str, str], int]:
+    return Counter(
+        (model.name, field.type, _title(field))
+        for model in models
+        for field in model.fields.values()
+        if field.is_list and not _names(field, "fields")
+    )
 
 
 def _check_provider(block: Block, path: str, draft: Draft) -> None:
@@ -45,7 +66,7 @@ def _check_provider(block: Block, path: str, draft: Draft) -> None:
 
 
 def _read(models: Models, path: str, model: Block, field: Field, draft: Draft) -> None:
-    origin, other = place(path, field.line), models[field.type][1]
+    origin, other = place(path, field.line), models.blocks[field.type][1]
     fields, references = _names(field, "fields"), _names(field, "references")
     if fields:
         unknown = [name for name in fields if name not in model.fields] + [name for name in references if name not in other.fields]
@@ -55,19 +76,14 @@ def _read(models: Models, path: str, model: Block, field: Field, draft: Draft) -
         relation = field.attribute("relation")
         draft.add(_columns(model, fields), _columns(other, references), origin, action(relation.text("onDelete") if relation else ""))
     elif field.is_list:
-        _read_implicit(model, other, field, origin, draft)
+        mine, back = (model.name, other.name, _title(field)), (other.name, model.name, _title(field))
+        if mine not in models.read and models.lists.get(back, 0) > (other is model):
+            models.read.add(mine)
+            _read_implicit(model, other, _title(field), origin, draft)
 
 
-def _read_implicit(model: Block, other: Block, field: Field, origin: str, draft: Draft) -> None:
+def _read_implicit(model: Block, other: Block, title: str, origin: str, draft: Draft) -> None:
     """A list on both sides and fields on none: Prisma keeps a table of pairs, in the alphabetical order of the models."""
-    title = _title(field)
-    backs = [
-        back
-        for back in other.fields.values()
-        if back is not field and back.type == model.name and back.is_list and _title(back) == title and not _names(back, "fields")
-    ]
-    if not backs:
-        return
     first, second = sorted((model, other), key=lambda each: each.name)
     table = f"_{title or f'{first.name}To{second.name}'}"
     for column, goal in (("A", first), ("B", second)):
