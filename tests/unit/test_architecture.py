@@ -183,6 +183,8 @@ def test_handlers_leave_errors_alone():
     aborts = [
         name
         for name, tree in modules().items()
+        # Nobody else knows gRPC; what is aborted there is a connection.
+        if name.startswith("rpc.")
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"abort", "abort_with_status", "set_code", "set_details"}
     ]

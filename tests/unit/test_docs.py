@@ -32,6 +32,18 @@ PATH = re.compile(rf"(?:[\w.*-]+/)+[\w.*-]*|[\w*-]+\.(?:{SUFFIXES})")
 #: What the words mean is said in CONTRIBUTING.md, where these stand in the column "not".
 BANNED = re.compile(r"\b(child|children|dangling|tenants?|reverts?|journal)\b", re.IGNORECASE)
 
+#: What stands before a block: which test types it (`run`), where it comes from, or why it is by hand.
+MARK = re.compile(r"<!-- (?:run(?:: [a-z ]+)?|(?:from|as in|example:) [\w./]+|(?:policy|demo output|by hand): .+) -->")
+#: Pages whose blocks are run by tests of their own; `run: shop` is for all others.
+RUN_APART = {"getting_started.md", "operations.md", "intent.md"}
+#: Pages that are written or run as a whole.
+WHOLE = {
+    "docs/findings/": "tests/integration/findings/test_pages.py",
+    "docs/steps/": "tests/integration/test_step_pages.py",
+    "docs/reference/": "docs/reference/write_cli.py",
+    "docs/terminal.md": "tests/acceptance/test_terminal.py",
+}
+
 
 def text_of(page: Path) -> str:
     return page.read_text(encoding="utf-8")
@@ -140,12 +152,51 @@ def test_wrong_commands_do_not_parse(line):
         check_command(line)
 
 
+def test_the_readme_lists_every_command():
+    """Each is in its table: by its whole name, or by its last word after one of its group."""
+    table = text_of(ROOT / "README.md").partition("| commands | |")[2].partition("\n\n")[0]
+    listed, group = set(), ""
+    for span in re.findall(r"`([^`]+)`", table):
+        words = span.removeprefix("holdfast ").split()
+        if span.startswith("holdfast "):
+            group = words[0] if len(words) > 1 else ""
+        elif group:
+            words = [group, *words]
+        listed.add(" ".join(words))
+
+    assert set(command_names(typer.main.get_command(app), ())) - listed == set()
+
+
+def command_names(group: Any, path: tuple[str, ...]) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if getattr(command, "commands", None):
+            yield from command_names(command, (*path, name))
+        else:
+            yield " ".join((*path, name))
+
+
 @PAGE
 def test_the_service_is_started_as_shown(page):
     """Every `holdfastd …` line is one that the service takes."""
     for line in lines(page):
         if line.startswith("holdfastd serve"):
             parse(shlex.split(line)[1:], {"HOME": "/home/me"})
+
+
+@PAGE
+def test_every_block_is_run_or_comes_from_a_run(page):
+    """A block says what runs it, what wrote it, or why nothing does; the tests that are named read or run what is on the page."""
+    inside = str(page.relative_to(ROOT))
+    if page.name == "CONTRIBUTING.md" or any(inside.startswith(pages) and exists(test) for pages, test in WHOLE.items()):
+        return
+    fences = re.findall(r"^(.*)\n```\w*$\n(?:.*\n)*?^```$", text_of(page), re.MULTILINE)
+    named = [path for before in fences for path in re.findall(r"^<!-- (?:from|as in|example:) (\S+) -->$", before)]
+
+    apart = [before for before in fences if before.startswith("<!-- run") and before != "<!-- run: shop -->"]
+
+    assert [before for before in fences if not MARK.fullmatch(before)] == []
+    assert page.name in RUN_APART or apart == []
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 @PAGE

@@ -1,5 +1,10 @@
 """How commands fail: one sentence, the reason, the exit code, nothing of a DSN."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import grpc
 import pytest
 
@@ -129,3 +134,24 @@ def test_fault_of_ours_is_a_sentence(holdfast: Holdfast, server: ScriptedServer,
 
     assert result.code == 2
     assert result.err == "holdfast: This is a fault of holdfast (ZeroDivisionError); please report it with the command. [INTERNAL]\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_no_fault_of_ours(ready: ScriptedServer):
+    """Where the output cannot be written, that is what it says."""
+    environment = os.environ | {"HOLDFAST_SERVER": ready.address}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "holdfast.cli", "databases", "list"],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "holdfast: The output cannot be written (No space left on device); make room, or send it elsewhere. [INVALID_FIELD]\n"
+    )

@@ -55,7 +55,7 @@ def test_nothing_near_nothing_said(ready: ScriptedServer, holdfast: Holdfast, li
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (("adit", "shop"), "No such command 'adit'; did you mean 'audit', 'audits'; see `holdfast --help`."),
+        (("adit", "shop"), "No such command 'adit'; did you mean 'audit' or 'audits'? See `holdfast --help`."),
         (("audit",), "Missing argument 'NAME'; see `holdfast audit --help`."),
         (("plans", "show"), "Missing argument 'PLAN'; see `holdfast plans show --help`."),
         (("findings", "shop", "--severty", "error"), "see `holdfast findings --help`."),

@@ -97,11 +97,11 @@ def test_what_is_wrong_is_named(text: str, words: str):
     ],
 )
 def test_unreadable_files(tmp_path: Path, content: bytes, words: str):
-    """Not YAML, not a mapping, not text, not harmless."""
+    """Not YAML, not a mapping, not text, not harmless: the file is named, and what to do."""
     path = tmp_path / "policy.yaml"
     path.write_bytes(content)
 
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=rf"policy\.yaml.*{words}.*holdfast init"):
         read_policy_file(path)
 
 

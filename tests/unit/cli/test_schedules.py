@@ -1,6 +1,8 @@
 """Schedules, history and comparisons on the command line."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +96,17 @@ def test_a_new_finding_fails_when_asked(ready: ScriptedServer, holdfast: Holdfas
 
     assert result.code == code
     assert "12 more did not fit." in result.out
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_page_shows_what_is_printed(ready: ScriptedServer, holdfast: Holdfast, number: int):
+    """docs/schedules.md quotes a schedule, a history and a comparison."""
+    page = (Path(__file__).parents[3] / "docs" / "schedules.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[number]
+
+    printed = holdfast(*(("schedules", "show", "charging"), ("history", "charging"), ("audits", "compare", "charging"))[number]).out
+
+    def alike(text: str) -> str:
+        return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-11-18 01:36:40", "\n".join(line.rstrip() for line in text.splitlines()))
+
+    assert alike(quoted) in alike(printed)

@@ -26,14 +26,14 @@ Database {database} is registered and audited. Nothing here is yours: it is all 
 """
 
 
-async def main() -> None:
+async def main(listen: str = DEFAULT_SERVER, http: str = HTTP) -> None:
     """Start, register, audit, and wait."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     print("Starting a throw-away PostgreSQL with a sample database, and the service …")
-    async with built(DEFAULT_SERVER, HTTP) as stage, Holdfast(stage.server, principal="playground") as holdfast:
+    async with built(listen, http) as stage, Holdfast(stage.server, principal="playground") as holdfast:
         await holdfast.add_database(DATABASE, DsnSource(env=DSN_VARIABLE))
         async for _ in holdfast.audit(DATABASE):
             pass
@@ -43,6 +43,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
+        asyncio.run(main(*sys.argv[1:]))
     except RuntimeError as error:
         sys.exit(f"{error}\nIs something else using {DEFAULT_SERVER} or {HTTP}?")

@@ -47,8 +47,12 @@ def fail(error: HoldfastError) -> ExitCode:
 
 def usage(message: str, command: str) -> None:
     """Say what is wrong with what was typed, and where to read more."""
-    words = message.replace("Value error, ", "").rstrip(".?").replace(". Did you mean", "; did you mean")
-    say(f"{words}; see `{command} --help`.", "USAGE")
+    words = message.replace("Value error, ", "").rstrip(".?")
+    wrong, meant, names = words.partition(". Did you mean")
+    if meant:
+        say(f"{wrong}; did you mean{' or '.join(names.rsplit(', ', 1))}? See `{command} --help`.", "USAGE")
+    else:
+        say(f"{words}; see `{command} --help`.", "USAGE")
 
 
 def say(message: str, reason: str) -> None:

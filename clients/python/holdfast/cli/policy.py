@@ -22,21 +22,24 @@ from holdfast.v1.plan_service_pb2 import Policy
 
 _KEYS = ("include", "on_delete", "orphans", "repoint_to")
 _LARGEST_FILE = 1024 * 1024
+_NEXT = "correct it, or have one written by `holdfast init NAME`"
 
 
 def read_policy_file(path: Path) -> Mapping[str, Any]:
     """Return what a policy file says, unchecked but for being a mapping."""
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(f"{path} is larger than a policy can be.")
+            raise InputError(f"{path} is larger than a policy can be; {_NEXT}.")
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}.") from error
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}; {_NEXT}.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path} is not YAML: {getattr(error, 'problem', None) or 'malformed'}{where}.") from error
-    return _mapping("the policy", {} if content is None else content)
+        raise InputError(f"{path} is not YAML: {getattr(error, 'problem', None) or 'malformed'}{where}; {_NEXT}.") from error
+    if not isinstance(content, Mapping | None):
+        raise InputError(f"{path} is no policy: it must be a mapping with the key relationships; {_NEXT}.")
+    return content or {}
 
 
 def parse_policy(content: Mapping[str, Any], relationships: Iterable[Relationship]) -> Policy:
