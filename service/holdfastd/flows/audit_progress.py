@@ -1,7 +1,9 @@
 """How far an audit has come: turns what its stages tell into events of the job, and the wish to stop into their end."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import TypeVar
 
 from holdfastd.evidence.counting.audit import Counted
@@ -9,7 +11,7 @@ from holdfastd.evidence.counting.run import Pace
 from holdfastd.evidence.model import Exactness, OrphanDetails
 from holdfastd.execute.gate import wait_while_paused
 from holdfastd.jobs.context import JobContext
-from holdfastd.jobs.model import EventKind, Happening, Progress
+from holdfastd.jobs.model import Blocker, EventKind, Happening, Progress
 
 _T = TypeVar("_T")
 _ASK_SECONDS = 0.25
@@ -26,6 +28,8 @@ class AuditProgress:
         self._activity = ""
         self._done = 0
         self._total = 0
+        #: When something was told last.
+        self.told_at = time.monotonic()
 
     async def begin(self, activity: str, *, total: int = 0) -> None:
         """Tell that a stage begins, of so many parts if known. The place to wait while somebody wants the audit to pause."""
@@ -88,5 +92,11 @@ class AuditProgress:
         )
         await self._context.record(happening, progress=self._progress())
 
+    async def on_wait(self, message: str, blockers: tuple[Blocker, ...]) -> None:
+        """Tell that a session waits for a lock, and who holds it."""
+        happening = Happening(kind=EventKind.LOCK_WAIT, message=message, blockers=blockers)
+        await self._context.record(happening, progress=replace(self._progress(), waiting_for=message))
+
     def _progress(self, *, rows_done: int = 0, rows_total: int = 0) -> Progress:
+        self.told_at = time.monotonic()
         return Progress(activity=self._activity, done=self._done, total=self._total, rows_done=rows_done, rows_total=rows_total)

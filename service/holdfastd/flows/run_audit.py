@@ -14,6 +14,7 @@ from holdfastd.evidence.overlap.observe import observe
 from holdfastd.findings.derive import derive_findings
 from holdfastd.findings.model import Finding
 from holdfastd.flows.audit_progress import AuditProgress
+from holdfastd.flows.audit_waits import naming_blockers
 from holdfastd.flows.context import Services
 from holdfastd.flows.targets import reading
 from holdfastd.inference.candidates import conclude, form_hypotheses
@@ -45,7 +46,8 @@ async def run_audit(services: Services, context: JobContext) -> tuple[Verificati
         record = await databases.get(store, job.database)
         options = await audits.options_of(store, job.audit_id)
     progress = AuditProgress(context)
-    async with reading(services, record, f"audit/{job.id}") as connection:
+    session = f"audit/{job.id}"
+    async with naming_blockers(services, record, session, progress), reading(services, record, session) as connection:
         catalog = await _read(connection, progress)
         matched = await asyncio.to_thread(match_intent, catalog, options.intent)
         candidates = await _infer(connection, catalog, matched.meant, progress)

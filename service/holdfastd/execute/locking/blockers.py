@@ -33,6 +33,12 @@ async def read_blockers(session: TargetSession) -> tuple[InTheWay, ...]:
     return tuple(_in_the_way(row, row["age_seconds"]) for row in rows)
 
 
+async def read_blockers_of(connection: asyncpg.Connection, application: str, *, tells_queries: bool) -> tuple[InTheWay, ...]:
+    """Return whom the sessions that call themselves so wait for at this moment."""
+    rows = await connection.fetch(QUERIES["blockers_of_application"], application, tells_queries, timeout=LIMIT_SECONDS)
+    return tuple(_in_the_way(row, row["age_seconds"]) for row in rows)
+
+
 async def read_holders(
     session: TargetSession, policy: LockPolicy, locks: Sequence[TableLock], *, older_than: float = 0.0
 ) -> tuple[InTheWay, ...]:

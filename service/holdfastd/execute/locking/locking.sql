@@ -15,6 +15,22 @@ FROM pg_catalog.pg_prepared_xacts AS prepared
 WHERE prepared.database = pg_catalog.current_database() AND 0 = ANY (pg_catalog.pg_blocking_pids($1))
 ORDER BY 3 DESC;
 
+-- name: blockers_of_application
+-- Whom the sessions of an application wait for. Parameters: its application_name, whether to tell queries.
+SELECT
+  activity.pid,
+  coalesce(nullif(activity.application_name, ''), activity.backend_type, 'unnamed') AS application,
+  coalesce(extract(epoch FROM clock_timestamp() - coalesce(activity.xact_start, activity.query_start)), 0)::bigint AS age_seconds,
+  CASE WHEN $2::boolean THEN left(activity.query, 1000) ELSE '' END AS query,
+  false AS yields
+FROM pg_catalog.pg_stat_activity AS activity
+WHERE activity.pid IN (
+  SELECT unnest(pg_catalog.pg_blocking_pids(waiting.pid))
+  FROM pg_catalog.pg_stat_activity AS waiting
+  WHERE waiting.application_name = $1 AND waiting.wait_event_type = 'Lock' AND waiting.datname = pg_catalog.current_database()
+)
+ORDER BY 3 DESC;
+
 -- name: holders
 -- Who holds a lock on tables, or on partitions of them, that conflicts with ours; age_seconds is NULL where the role may not know it.
 -- Parameters, in parallel: table, lock mode; then whether snapshots in this database count, too; sessions to leave out; whether to
