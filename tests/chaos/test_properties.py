@@ -79,7 +79,7 @@ class Stage:
 def stage(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """The stage; what inference finds is what the random schema holds."""
     running = Stage(postgres)
-    monkeypatch.setattr(run_audit, "conclude", lambda catalog, _: candidates(catalog, Machine.made))
+    monkeypatch.setattr(run_audit, "conclude", lambda catalog, *_: candidates(catalog, Machine.made))
     yield running
     running.close()
 

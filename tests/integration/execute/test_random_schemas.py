@@ -64,7 +64,7 @@ async def test_random_schema_is_repaired_and_put_back(
     if chance.random() < 0.5:
         monkeypatch.setattr(clean_up, "Pace", _Small)
         monkeypatch.setattr(clean_up, "WINDOW_BLOCKS", 1)
-    monkeypatch.setattr(run_audit, "conclude", lambda catalog, _: candidates(catalog, made))
+    monkeypatch.setattr(run_audit, "conclude", lambda catalog, *_: candidates(catalog, made))
     name = await replica.register(database, f"seed-{seed}")
     await replica.audit(name)
     before, rows_before = await state_of(postgres, database), await read(connection, made)

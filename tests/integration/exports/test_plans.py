@@ -183,7 +183,7 @@ async def test_the_session_is_left_as_it_was(database: str, replica: Harness) ->
         for statement in plain_statements(plan.id, plan.plan, kind):
             await connection.execute(statement.sql)
         assert await connection.fetch(asked) == before
-        assert not await connection.fetch("SELECT FROM pg_locks WHERE locktype = 'advisory'")
+        assert not await connection.fetch("SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
     await connection.close()
 
 
@@ -224,7 +224,7 @@ async def test_a_revision_that_gets_no_lock_is_run_again(database: str, replica:
         with pytest.raises(OperationalError, match="lock timeout"):
             revision["upgrade"]()
         after = connection.execute(asked).all()
-        locks = connection.execute(sql_text("SELECT FROM pg_locks WHERE locktype = 'advisory'")).all()
+        locks = connection.execute(sql_text("SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")).all()
         connection.commit()
         await writer.execute("ROLLBACK")
         revision["upgrade"]()
